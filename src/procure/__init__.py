@@ -1,0 +1,3 @@
+"""Procure: an agile procurement marketplace API."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Recommended by one person, approved by another; then the standstill."""

@@ -1,0 +1,1 @@
+"""Bids: drafted, sealed on submission, unreadable to everyone until the lot is opened."""

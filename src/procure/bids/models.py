@@ -1,0 +1,98 @@
+"""Bids, sealed until opened, and the seal that commits to all of a lot's at its deadline."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from procure.bids.rules import NEXT, BidStatus, SealingMode
+from procure.kit.db import Base, Structs, Versioned
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What one deliverable of the lot costs, net."""
+
+    deliverable_id: str
+    amount: Decimal
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the bid says to one criterion of quality or social value."""
+
+    criterion_id: str
+    text: str
+
+
+class BidMember(msgspec.Struct, frozen=True):
+    """Somebody of the team that would do the work."""
+
+    name: str
+    discipline: str
+
+
+class BidContent(msgspec.Struct, frozen=True):
+    """What is sealed. In the row only once the bid has been opened."""
+
+    prices: list[Price]
+    answers: list[Answer]
+    team: list[BidMember]
+
+    @property
+    def total(self) -> Decimal:
+        return sum((price.amount for price in self.prices), Decimal(0))
+
+
+class Bid(Versioned, Base):
+    """A supplier's bid for a lot. `version` counts what was submitted; each replaces the one before it.
+
+    `sealed` is the HPKE ciphertext, `digest` its SHA-256, `received_at` the database's clock read after the lot's lock (rule a),
+    `lot_version` the version of the lot that the bid was made for.
+    """
+
+    __tablename__ = "bids"
+    __table_args__ = (
+        # One live bid per supplier and lot.
+        Index("uq_bids_live", "lot_id", "supplier_id", unique=True, postgresql_where="status <> 'withdrawn'"),
+        Index("ix_bids_supplier_id", "supplier_id", "created_at", "id"),
+        CheckConstraint(
+            "(status IN ('submitted', 'withdrawn', 'unreadable')) OR content IS NOT NULL OR status = 'unsuccessful'",
+            name="opened",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots.id"))
+    supplier_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    status: Mapped[BidStatus] = mapped_column(default=BidStatus.SUBMITTED)
+    lot_version: Mapped[int]
+    key_id: Mapped[str]
+    sealing_mode: Mapped[SealingMode]
+    sealed: Mapped[bytes]
+    digest: Mapped[bytes]
+    received_at: Mapped[datetime]
+    submitted_by: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
+    supplier_name: Mapped[str | None]
+    content: Mapped[BidContent | None] = mapped_column(Structs(BidContent))
+    total: Mapped[Decimal | None]
+    opened_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    def move_to(self, status: BidStatus) -> None:
+        # `version` is that of the submission, which digest and seal name: moving a bid leaves it alone.
+        assert status in NEXT[self.status], f"{self.status} -> {status}"
+        self.status = status
+
+
+class LotSeal(Base):
+    """The commitment at the deadline: how many bids, and the RFC 9162 Merkle root over them. Insert-only."""
+
+    __tablename__ = "lot_seals"
+
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lots.id"), primary_key=True)
+    count: Mapped[int]
+    root: Mapped[bytes]
+    sealed_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""Signature, deliverables, acceptance, completion."""

@@ -1,0 +1,1 @@
+"""Plays real notices against a running service."""

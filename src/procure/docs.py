@@ -1,0 +1,98 @@
+"""The interactive documentation: Swagger UI from vendored assets, so that it works without internet; and the document itself."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from litestar import Litestar, MediaType, Request, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.params import FromPath
+
+from procure import document
+from procure.kit.errors import Fact
+
+_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+}
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Procure: interactive documentation</title>
+<link rel="stylesheet" href="/assets/swagger-ui.css"><link rel="icon" href="/assets/favicon-32x32.png">
+</head>
+<body>
+<div id="docs"></div>
+<script src="/assets/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({url: "/openapi.json", dom_id: "#docs", deepLinking: true, persistAuthorization: true, docExpansion: "none",
+  defaultModelsExpandDepth: 0, tryItOutEnabled: true, validatorUrl: null});
+</script>
+</body>
+</html>
+"""
+
+_PROBLEM = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title} - Procure</title></head>
+<body><h1>{title}</h1><p>{text}</p><p>HTTP status: {status}. Type: <code>{slug}</code>.</p>
+<p><a href="/docs">Interactive documentation</a></p></body>
+</html>
+"""
+
+
+class DocsPage(OpenAPIRenderPlugin):
+    """The page at `/docs`."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/", media_type=MediaType.HTML)
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return _PAGE.encode()
+
+
+@get("/openapi.json", include_in_schema=False)
+async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The document, built once per process."""
+    return Response(encoded(request.app), media_type="application/vnd.oai.openapi+json")
+
+
+@cache
+def encoded(app: Litestar) -> bytes:
+    return document.encode(document.build(app))
+
+
+@get("/assets/{name:str}", include_in_schema=False)
+async def asset(name: FromPath[str]) -> Response[bytes]:
+    """A file of the documentation page."""
+    if name not in _ASSETS:
+        raise NotFoundException
+    body = (files("procure") / "assets" / "swagger" / name).read_bytes()
+    return Response(body, media_type=_ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
+
+
+@get("/problems/{slug:str}", include_in_schema=False)
+async def problem_page(slug: FromPath[str]) -> Response[str]:
+    """What a problem's `type` leads to."""
+    fact = _facts().get(slug)
+    if fact is None:
+        raise NotFoundException
+    text = " ".join((fact.__doc__ or fact.title).split())
+    page = _PROBLEM.format(title=fact.title, text=text, status=fact.status, slug=slug)
+    return Response(page, media_type=MediaType.HTML)
+
+
+@cache
+def _facts() -> dict[str, type[Fact]]:
+    found: dict[str, type[Fact]] = {}
+    waiting: list[type[Fact]] = [Fact]
+    while waiting:
+        fact = waiting.pop()
+        waiting.extend(fact.__subclasses__())
+        if "slug" in fact.__dict__:
+            found[fact.slug] = fact
+    return found

@@ -1,0 +1,144 @@
+"""The OpenAPI document: what Litestar derives from the routes, with examples, security and the problems that any call may meet."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, License, OAuthFlow, OAuthFlows, Reference, SecurityScheme, Server, Tag
+
+from procure import __version__
+from procure.kit.problems import PROBLEM_JSON
+from procure.kit.scopes import Scope
+
+DESCRIPTION = """\
+Outcomes first, then short lots: a council writes down the change it wants and how it will be measured, buys a few weeks of work at a
+time, and pays deliverable by deliverable as each is accepted.
+
+Money is net, as decimal strings. Instants are RFC 3339 in UTC. Every error is `application/problem+json` (RFC 9457) with all faults of
+a body in `errors`, by JSON Pointer. Lists answer `items` and `next`, the address of the next page.
+
+The demonstration replays real notices of UK Contracts Finder: contains public sector information licensed under the
+[Open Government Licence v3.0](https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/).
+"""
+
+TAGS = [
+    ("Tokens", "OAuth 2: access tokens, and the keys they are signed with."),
+    ("Organisations", "Buyers and suppliers, their members and API clients."),
+    ("Outcomes", "The change a buyer wants, its measures, and what is committed to it."),
+    ("Lots", "Short competitions under an outcome."),
+    ("Enquiries", "Questions before a lot closes; answers for everybody, the asker for nobody."),
+    ("Bids", "Sealed until the lot's opening."),
+    ("Evaluation", "Opening, panel, scores, consensus, ranking."),
+    ("Awards", "Recommended by one person, approved by another, signed after the standstill."),
+    ("Contracts", "Signature, deliverables, acceptance, completion."),
+    ("Finance", "Orders, payables, invoices, payments."),
+    ("Register", "What the public sees."),
+    ("Time", "The clock that decides."),
+    ("Sandbox", "Only with `PROCURE_SANDBOX=1`."),
+    ("Service", "Health and version."),
+]
+
+#: Problems that any operation may answer, by status: (what, slug).
+_ANYWHERE = {
+    "400": ("The request can't be read, or a parameter is not valid.", "parameters-invalid"),
+    "503": ("The database can't answer just now; `Retry-After` says when to try again.", "unavailable"),
+}
+_WITH_TOKEN = {
+    "401": ("No token, or one that is not valid.", "unauthenticated"),
+    "403": ("The scope or role for this is missing.", "scope-missing"),
+}
+_WITH_BODY = {
+    "413": ("The body is too large.", "body-too-large"),
+    "415": ("The body is not JSON.", "media-type-unsupported"),
+    "422": ("The body does not fit; `errors` lists every fault.", "body-invalid"),
+}
+
+
+def config(render_plugins: list[Any]) -> OpenAPIConfig:
+    flow = OAuthFlow(token_url="/oauth/token", scopes={scope.value: _scope_text(scope) for scope in Scope})
+    schemes: dict[str, SecurityScheme | Reference] = {
+        "oauth2": SecurityScheme(type="oauth2", flows=OAuthFlows(client_credentials=flow)),
+        "client": SecurityScheme(
+            type="http", scheme="basic", description="A client's id and secret, at the token endpoint."
+        ),
+    }
+    return OpenAPIConfig(
+        title="Procure",
+        version=__version__,
+        description=DESCRIPTION,
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        servers=[Server(url="/", description="This service")],
+        tags=[Tag(name=name, description=text) for name, text in TAGS],
+        components=Components(security_schemes=schemes),
+        use_handler_docstrings=True,
+        path="/docs",
+        render_plugins=render_plugins,
+    )
+
+
+def _scope_text(scope: Scope) -> str:
+    resource, action = scope.value.split(":")
+    return f"{action.capitalize()} {resource}."
+
+
+def build(app: Litestar) -> dict[str, Any]:
+    """The whole document as plain values, keys in a stable order."""
+    document: dict[str, Any] = msgspec.to_builtins(app.openapi_schema.to_schema(), str_keys=True)
+    examples = _examples()
+    for operation in _operations(document):
+        _add_problems(operation)
+        _add_request_example(operation, examples)
+    for name, schema in document["components"]["schemas"].items():
+        if name in examples:
+            schema["examples"] = [examples[name]]
+    return document
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    """As committed under `openapi/`: indented, sorted, so that a change is a readable diff."""
+    return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2) + b"\n"
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in document["paths"].values():
+        yield from (operation for operation in item.values() if isinstance(operation, dict))
+
+
+def _add_problems(operation: dict[str, Any]) -> None:
+    known = {**_ANYWHERE}
+    if "oauth2" in str(operation.get("security")) and {} not in operation["security"]:
+        known |= _WITH_TOKEN
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
+        known |= _WITH_BODY
+    responses = operation["responses"]
+    for status, (text, slug) in known.items():
+        # Litestar's own form of a 400 is not ours.
+        if "OAuthError" in str(responses.get(status)):
+            responses[status]["content"][PROBLEM_JSON] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+        elif "Problem" not in str(responses.get(status)):
+            content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            responses[status] = {"description": f"`{slug}`: {text}", "content": content}
+        elif slug not in responses[status]["description"]:
+            responses[status]["description"] += f"; `{slug}`: {text}"
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _add_request_example(operation: dict[str, Any], examples: dict[str, Any]) -> None:
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
+        if name in examples:
+            media["examples"] = {"example": {"summary": "An example", "value": examples[name]}}
+
+
+def _examples() -> dict[str, Any]:
+    """Each Struct's own EXAMPLE, by the name of its schema."""
+    found: dict[str, Any] = {}
+    waiting = [msgspec.Struct]
+    while waiting:
+        struct = waiting.pop()
+        waiting.extend(struct.__subclasses__())
+        if "EXAMPLE" in struct.__dict__:
+            found[struct.__name__] = struct.__dict__["EXAMPLE"]
+    return found

@@ -1,0 +1,1 @@
+"""Opening, panel, scores alone and together, ranking."""

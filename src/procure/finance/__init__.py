@@ -1,0 +1,1 @@
+"""Orders, payables, invoices and payments, as finance systems pull and write them."""

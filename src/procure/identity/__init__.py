@@ -1,0 +1,1 @@
+"""Who is calling: clients, persons, memberships, tokens."""

@@ -1,0 +1,53 @@
+"""Facts about members, clients and tokens that stop a request."""
+
+from procure.kit.errors import Conflict, Invalid, NotFound, Unauthenticated
+
+
+class MembershipNotFound(NotFound):
+    """The organisation has no such membership."""
+
+    slug, title = "membership-not-found", "Membership not found"
+
+
+class MembershipInvalid(Invalid):
+    """The roles are not ones that this organisation gives, or the person is not named; every fault is listed."""
+
+    slug, title = "membership-invalid", "Membership is not valid"
+
+
+class MembershipKnown(Conflict):
+    """The person is an active member already."""
+
+    slug, title = "membership-known", "Person is a member already"
+
+
+class MembershipNotActive(Conflict):
+    """The membership has ended already."""
+
+    slug, title = "membership-not-active", "Membership is not active"
+
+
+class ClientNotFound(NotFound):
+    """The organisation has no such client."""
+
+    slug, title = "client-not-found", "Client not found"
+
+
+class ClientInvalid(Invalid):
+    """The client's person or roles do not fit its kind; every fault is listed."""
+
+    slug, title = "client-invalid", "Client is not valid"
+
+
+class ClientNotActive(Conflict):
+    """The client has been revoked already."""
+
+    slug, title = "client-not-active", "Client is not active"
+
+
+class TokenRefused(Unauthenticated):
+    """No bearer token, or one that is malformed, expired, forged, or of a client that may not act any more."""
+
+    def __init__(self) -> None:
+        # One sentence for every cause: which check failed would help nobody but a forger.
+        super().__init__("The bearer token is not valid here, or not any more; get a new one from /oauth/token.")

@@ -1,0 +1,235 @@
+"""The verbs of an organisation's admin, or of the operator, on its members and API clients."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from procure.identity import rules
+from procure.identity.errors import ClientNotFound, MembershipInvalid, MembershipNotFound
+from procure.identity.events import ClientAdded, ClientRevoked, MembershipAdded, MembershipEnded
+from procure.identity.models import Client, Membership, Person
+from procure.identity.rules import ClientStatus, MembershipStatus
+from procure.identity.schemas import ClientDraft, MemberDraft
+from procure.journal import service as journal
+from procure.kit.actor import Actor, Role
+from procure.kit.errors import Faults
+from procure.kit.ids import new_id
+from procure.kit.paging import Paging, after
+from procure.organisations import service as organisations
+from procure.organisations.errors import OrganisationNotFound
+from procure.organisations.models import Organisation
+
+SECRET_BYTES = 32
+
+
+def check_own(actor: Actor, organisation_id: UUID) -> None:
+    """An organisation's members and clients are its own and the operator's to see; for others they do not exist."""
+    if not actor.has(Role.OPERATOR) and organisation_id != actor.organisation_id:
+        raise OrganisationNotFound("There is no such organisation, or it is not yours to act on.")
+
+
+async def find_own(db: AsyncSession, actor: Actor, organisation_id: UUID) -> Organisation:
+    check_own(actor, organisation_id)
+    return await organisations.find_organisation(db, actor, organisation_id)
+
+
+async def lock_own(db: AsyncSession, actor: Actor, organisation_id: UUID) -> Organisation:
+    """Locked, so that two admins at once neither add a person twice nor make a client for one who is leaving."""
+    check_own(actor, organisation_id)
+    return await organisations.lock_organisation(db, actor, organisation_id)
+
+
+async def list_members(
+    db: AsyncSession, actor: Actor, organisation_id: UUID, paging: Paging
+) -> Sequence[Row[tuple[Membership, Person]]]:
+    """Newest first, ended memberships too."""
+    await find_own(db, actor, organisation_id)
+    statement: Any = select(Membership, Person).join(Person, Person.id == Membership.person_id)
+    statement = statement.where(Membership.organisation_id == organisation_id)
+    found = await db.execute(after(statement, Membership.created_at, Membership.id, paging))
+    rows: Sequence[Row[tuple[Membership, Person]]] = found.all()
+    return rows
+
+
+async def list_clients(db: AsyncSession, actor: Actor, organisation_id: UUID, paging: Paging) -> Sequence[Client]:
+    """Newest first, revoked clients too."""
+    await find_own(db, actor, organisation_id)
+    statement = select(Client).where(Client.organisation_id == organisation_id)
+    return (await db.scalars(after(statement, Client.created_at, Client.id, paging))).all()
+
+
+async def register_person(db: AsyncSession, name: str) -> Person:
+    """A person who is not known yet. The verb that needs one records it, with the name kept apart."""
+    person = Person(id=new_id(), name=name)
+    db.add(person)
+    await db.flush()
+    return person
+
+
+async def add_member(
+    db: AsyncSession, actor: Actor, organisation_id: UUID, data: MemberDraft
+) -> tuple[Membership, Person]:
+    """Give a person roles in the organisation; one who has left takes up the old membership again."""
+    organisation = await lock_own(db, actor, organisation_id)
+    rules.check_member(
+        organisation.kind,
+        data.roles,
+        budget_holder=data.budget_holder,
+        person_named=data.person is not None,
+        person_id=data.person_id,
+    )
+    person = await _person(db, actor, organisation.id, data)
+    membership = await _join(db, organisation.id, person.id)
+    membership.roles, membership.budget_holder = _stored(data.roles), data.budget_holder
+    await db.flush()
+    event = MembershipAdded(
+        object_id=membership.id,
+        object_version=membership.version,
+        organisation_id=organisation.id,
+        person_id=person.id,
+        roles=membership.roles,
+        budget_holder=membership.budget_holder,
+    )
+    audience = organisations.both(actor, organisation.id)
+    await journal.record(db, actor, event, audience, personal={"name": person.name})
+    return membership, person
+
+
+async def _person(db: AsyncSession, actor: Actor, organisation_id: UUID, data: MemberDraft) -> Person:
+    if data.person is not None:
+        return await register_person(db, data.person.name)
+    known = select(Person).where(Person.id == data.person_id)
+    if not actor.has(Role.OPERATOR):
+        # Whoever works elsewhere is not an admin's to know of, nor to act as through a client made here.
+        here = select(Membership.person_id).where(Membership.organisation_id == organisation_id)
+        known = known.where(Person.id.in_(here))
+    person = await db.scalar(known)
+    if person is None:
+        faults = Faults()
+        faults.add("/person_id", "unknown", "There is no such person, or none that is yours to add.")
+        faults.raise_as(MembershipInvalid)
+    return person
+
+
+async def _join(db: AsyncSession, organisation_id: UUID, person_id: UUID) -> Membership:
+    """The person's one membership here: a new one, or the ended one taken up again."""
+    membership = await db.scalar(_membership(organisation_id).where(Membership.person_id == person_id))
+    if membership is None:
+        membership = Membership(
+            id=new_id(),
+            organisation_id=organisation_id,
+            person_id=person_id,
+            status=MembershipStatus.ACTIVE,
+            version=1,
+        )
+        db.add(membership)
+        return membership
+    rules.check_joinable(membership.status)
+    membership.move_to(MembershipStatus.ACTIVE)
+    return membership
+
+
+def _membership(organisation_id: UUID) -> Select[Membership]:
+    # populate_existing: the organisation's lock is held by now, and what was loaded before it may be old.
+    statement = select(Membership).where(Membership.organisation_id == organisation_id)
+    return statement.execution_options(populate_existing=True)
+
+
+def _stored(roles: Sequence[Role]) -> list[str]:
+    return sorted({role.value for role in roles})
+
+
+async def end_membership(
+    db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID
+) -> tuple[Membership, Person]:
+    """Take a person's roles away, from the next request on, and revoke the clients that act as that person here."""
+    organisation = await lock_own(db, actor, organisation_id)
+    membership = await db.scalar(_membership(organisation.id).where(Membership.id == membership_id))
+    if membership is None:
+        raise MembershipNotFound("The organisation has no such membership.")
+    rules.check_endable(membership.status)
+    membership.move_to(MembershipStatus.ENDED)
+    revoked = await _revoke_clients_of(db, organisation.id, membership.person_id)
+    event = MembershipEnded(
+        object_id=membership.id,
+        object_version=membership.version,
+        organisation_id=organisation.id,
+        person_id=membership.person_id,
+        revoked_client_ids=revoked,
+    )
+    await journal.record(db, actor, event, organisations.both(actor, organisation.id))
+    return membership, await db.get_one(Person, membership.person_id)
+
+
+async def _revoke_clients_of(db: AsyncSession, organisation_id: UUID, person_id: UUID) -> list[UUID]:
+    active = _client(organisation_id).where(Client.person_id == person_id, Client.status == ClientStatus.ACTIVE)
+    clients = (await db.scalars(active.order_by(Client.id))).all()
+    for client in clients:
+        client.move_to(ClientStatus.REVOKED)
+    return [client.id for client in clients]
+
+
+def _client(organisation_id: UUID) -> Select[Client]:
+    statement = select(Client).where(Client.organisation_id == organisation_id)
+    return statement.execution_options(populate_existing=True)
+
+
+async def add_client(db: AsyncSession, actor: Actor, organisation_id: UUID, data: ClientDraft) -> tuple[Client, str]:
+    """Make an API client; its secret is returned here and nowhere else, only the hash is kept."""
+    organisation = await lock_own(db, actor, organisation_id)
+    is_member = data.person_id is not None and await _is_member(db, organisation.id, data.person_id)
+    rules.check_client(organisation.kind, data.kind, data.roles, person_id=data.person_id, is_member=is_member)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    client = Client(
+        id=new_id(),
+        organisation_id=organisation.id,
+        person_id=data.person_id,
+        kind=data.kind,
+        name=data.name,
+        secret_hash=hash_secret(secret),
+        roles=_stored(data.roles),
+        status=ClientStatus.ACTIVE,
+        version=1,
+    )
+    db.add(client)
+    event = ClientAdded(
+        object_id=client.id,
+        object_version=client.version,
+        organisation_id=organisation.id,
+        kind=client.kind.value,
+        person_id=client.person_id,
+        roles=client.roles,
+    )
+    # Clients are named by people, often after people.
+    audience = organisations.both(actor, organisation.id)
+    await journal.record(db, actor, event, audience, personal={"name": client.name})
+    return client, secret
+
+
+async def _is_member(db: AsyncSession, organisation_id: UUID, person_id: UUID) -> bool:
+    active = Membership.status == MembershipStatus.ACTIVE
+    return await db.scalar(_membership(organisation_id).where(Membership.person_id == person_id, active)) is not None
+
+
+def hash_secret(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+async def revoke_client(db: AsyncSession, actor: Actor, organisation_id: UUID, client_id: UUID, reason: str) -> Client:
+    """Stop a client for good, from the next request on."""
+    organisation = await lock_own(db, actor, organisation_id)
+    client = await db.scalar(_client(organisation.id).where(Client.id == client_id))
+    if client is None:
+        raise ClientNotFound("The organisation has no such client.")
+    rules.check_revocable(client.status)
+    client.move_to(ClientStatus.REVOKED)
+    event = ClientRevoked(
+        object_id=client.id, object_version=client.version, organisation_id=organisation.id, reason=reason
+    )
+    await journal.record(db, actor, event, organisations.both(actor, organisation.id))
+    return client

@@ -1,0 +1,66 @@
+"""Two insert-only tables: the entries, and beside them what is personal and may one day be erased."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func, text
+from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.orm import Mapped, mapped_column
+
+from procure.kit.db import Base
+
+
+class JournalEntry(Base):
+    """One thing that happened, or was refused. `payload` is kept as the exact text that was hashed, hence json, not jsonb.
+
+    `xid` and `cluster` let the sealer order entries below a snapshot's xmin; an xid means nothing in another cluster.
+    `hold` keeps an entry out of the public order until the hold ends (the bids of an open lot).
+    """
+
+    __tablename__ = "journal_entries"
+    __table_args__ = (
+        Index("ix_journal_entries_object", "object_type", "object_id", "id"),
+        Index("ix_journal_entries_hold", "hold", postgresql_where=text("hold IS NOT NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    xid: Mapped[int] = mapped_column(BigInteger, server_default=text("app_xid()"))
+    cluster: Mapped[int] = mapped_column(BigInteger, server_default=text("app_cluster()"))
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    type: Mapped[str]
+    event_version: Mapped[int]
+    object_type: Mapped[str]
+    object_id: Mapped[UUID | None]
+    object_version: Mapped[int | None]
+    organisation_id: Mapped[UUID | None]
+    client_id: Mapped[UUID | None]
+    person_id: Mapped[UUID | None]
+    request_id: Mapped[str | None]
+    payload: Mapped[str] = mapped_column(JSON)
+    digest: Mapped[bytes | None]
+    personal_hash: Mapped[bytes | None]
+    hold: Mapped[UUID | None]
+    is_public: Mapped[bool]
+    audience_organisations: Mapped[list[UUID]]
+    audience_roles: Mapped[list[str]]
+    audience_persons: Mapped[list[UUID]]
+
+
+class JournalPersonal(Base):
+    """What of an entry is personal. The entry holds SHA-256(salt ‖ data); erasing this row breaks no proof."""
+
+    __tablename__ = "journal_personal"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("journal_entries.id"), primary_key=True, autoincrement=False)
+    salt: Mapped[bytes]
+    data: Mapped[bytes]
+
+
+class JournalHoldEnd(Base):
+    """A hold's end, written once by what ends it (a lot's seal, or its cancellation)."""
+
+    __tablename__ = "journal_hold_ends"
+
+    hold: Mapped[UUID] = mapped_column(primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

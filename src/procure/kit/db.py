@@ -1,0 +1,168 @@
+"""The database: one declarative base, the session's life in a request, the locks and their order.
+
+Locks are taken in one order everywhere: outcome → lot → bid → contract. A lot's lock is an advisory one beside its row, since
+bids only share it (`share`), and whoever closes, extends, cancels, seals or opens takes it alone (`exclude`): row locks shared
+by bidders starve the officer who wants to extend. The clock is read in a later statement than the lock.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Dialect,
+    Enum,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from procure.kit.errors import Fact
+
+Sessions = async_sessionmaker[AsyncSession]
+Recorder = Callable[[AsyncSession, object], Awaitable[None]]
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table's base: text without length limits (the API bounds it), instants with zone, money as numeric(14, 2)."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map = {
+        str: Text,
+        StrEnum: Enum(
+            StrEnum,
+            native_enum=False,
+            create_constraint=True,
+            length=32,
+            values_callable=lambda choices: [choice.value for choice in choices],
+        ),
+        int: Integer,
+        bool: Boolean,
+        bytes: LargeBinary,
+        date: Date,
+        datetime: DateTime(timezone=True),
+        Decimal: Numeric(14, 2),
+        UUID: Uuid,
+        list[str]: ARRAY(Text),
+        list[UUID]: ARRAY(Uuid),
+    }
+
+
+class Versioned:
+    """An aggregate's version: 1 when made, one more with each change, also the guard against a lost update."""
+
+    version: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
+
+    def touch(self) -> None:
+        self.version = self.version + 1
+
+
+class Structs(TypeDecorator[Any]):
+    """Values of a msgspec type in one JSONB column: read back as what was written, checked on the way in and out."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def __init__(self, type_: Any) -> None:
+        super().__init__()
+        self.type_ = type_
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return msgspec.to_builtins(value) if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return msgspec.convert(value, self.type_) if value is not None else None
+
+
+def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """An engine with bounded waits: 5 s for a connection, 10 s for a lock, 30 s for a statement."""
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+        connect_args={
+            "timeout": 5,
+            "server_settings": {"statement_timeout": "30s", "lock_timeout": "10s", "timezone": "UTC"},
+        },
+    )
+
+
+def make_sessions(engine: AsyncEngine) -> Sessions:
+    return async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+
+
+@asynccontextmanager
+async def transaction(sessions: Sessions, record: Recorder) -> AsyncGenerator[AsyncSession]:
+    """One unit of work: committed at the end, rolled back on any exception.
+
+    A refusal that has to be on the record is carried by its exception and written here, in a transaction of its own *after* the
+    rollback: a second session opened while the first still holds a lock would deadlock where PostgreSQL can't see it.
+    """
+    async with sessions() as db:
+        try:
+            yield db
+            await db.commit()
+            return
+        except Fact as fact:
+            await db.rollback()
+            if fact.refusal is None:
+                raise
+            refused = fact
+        except BaseException:
+            await db.rollback()
+            raise
+    async with sessions() as db:
+        await record(db, refused.refusal)
+        await db.commit()
+    raise refused
+
+
+def _lock_key(lot_id: UUID) -> int:
+    """An advisory lock's key: 63 bits of the lot's id. Two lots that met on one key would wait for each other, no more."""
+    return int.from_bytes(lot_id.bytes[-8:], "big") >> 1
+
+
+_KEY = bindparam("key", type_=BigInteger)
+_SHARE = select(func.pg_advisory_xact_lock_shared(_KEY))
+_EXCLUDE = select(func.pg_advisory_xact_lock(_KEY))
+
+
+async def share(db: AsyncSession, lot_id: UUID) -> None:
+    """What a bid takes: many at once, and never beside `exclude`."""
+    await db.execute(_SHARE, {"key": _lock_key(lot_id)})
+
+
+async def exclude(db: AsyncSession, lot_id: UUID) -> None:
+    """What moves a lot's calendar or status takes, before the row's own lock."""
+    await db.execute(_EXCLUDE, {"key": _lock_key(lot_id)})

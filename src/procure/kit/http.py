@@ -1,0 +1,195 @@
+"""What happens to every request before its handler: an id, a caller, a check of what it sent; and the session it works in."""
+
+import functools
+import re
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import structlog
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.enums import ParamType, ScopeType
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import ParameterKwarg
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from procure.kit import body
+from procure.kit.actor import ANYONE, Actor
+from procure.kit.db import transaction
+from procure.kit.errors import Fault, Forbidden
+from procure.kit.ids import new_id
+from procure.kit.paging import LIMIT_DEFAULT, Cursor, Limit, Paging, decode_cursor
+from procure.kit.problems import ParametersInvalid
+from procure.kit.scopes import Scope as Permission
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+Authenticate = Callable[[Connection], Awaitable[Actor]]
+log = structlog.get_logger("procure.http")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class ScopeMissing(Forbidden):
+    """The token, or the caller's role now, does not carry the scope that this operation needs."""
+
+    slug, title = "scope-missing", "Scope missing"
+
+
+class MediaTypeUnsupported(HTTPException):
+    """A body that is not declared as JSON."""
+
+    status_code = 415
+    detail = "Send the body as application/json"
+
+
+class ApiRequest(Request[Actor, None, State]):
+    """A request whose JSON body is read by `kit.body`: strict, trimmed, all faults at once."""
+
+    async def json(self) -> Any:
+        field = self.route_handler.parsed_data_field
+        if field is None:
+            return await super().json()
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and not kind.endswith("+json"):
+            raise MediaTypeUnsupported
+        return body.read(await self.body(), field.annotation)
+
+
+def requires(scope: Permission) -> dict[str, Any]:
+    """Keyword arguments of a route that needs a token with `scope`."""
+    return {"opt": {"scope": scope}, "security": [{"oauth2": [scope.value]}]}
+
+
+def public() -> dict[str, Any]:
+    """Keyword arguments of a route that anyone may call; a token that is sent is honoured, and refused if it is bad."""
+    return {"opt": {"public": True}, "security": [{}, {"oauth2": []}]}
+
+
+def client_credentials() -> dict[str, Any]:
+    """Keyword arguments of the token endpoint, whose Authorization header is a client's own and no bearer token."""
+    return {"opt": {"public": True, "own_credentials": True}, "security": [{"client": []}]}
+
+
+async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
+    """The app's one guard: known parameters, then who is calling, then whether they may."""
+    refuse_unknown_parameters(connection, handler)
+    scope: Permission | None = handler.opt.get("scope")
+    if scope is None and not handler.opt.get("public"):
+        connection.scope["user"] = ANYONE  # static files and the document: no caller, no data of anyone's
+        return
+    if scope is None and (handler.opt.get("own_credentials") or "authorization" not in connection.headers):
+        connection.scope["user"] = ANYONE
+        return
+    actor = await connection.app.state.authenticate(connection)
+    connection.scope["user"] = actor
+    if scope is not None and scope not in actor.scopes:
+        raise ScopeMissing(f"This needs the scope `{scope}`; ask for it, and hold a role that has it.")
+
+
+def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
+    if not connection.scope["query_string"]:
+        return
+    known = _known_parameters(handler)
+    faults = [
+        Fault(f"/{name[:64]}", "unknown-parameter", f"There is no parameter `{name[:64]}` here.")
+        for name in connection.query_params
+        if name not in known
+    ]
+    faults += [
+        Fault(f"/{name}", "repeated-parameter", f"`{name}` may be given once.")
+        for name in known
+        if len(connection.query_params.getall(name, [])) > 1
+    ]
+    if faults:
+        raise ParametersInvalid("A query parameter is unknown or repeated: see `errors`.", faults=faults)
+
+
+@functools.cache
+def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
+    signatures = [handler.parsed_fn_signature]
+    signatures += [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
+    return frozenset(
+        field.kwarg_definition.query or name
+        for signature in signatures
+        for name, field in signature.parameters.items()
+        if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.param_type is ParamType.QUERY
+    )
+
+
+async def provide_db(state: State, request: Request[Any, Any, Any]) -> AsyncGenerator[AsyncSession]:
+    """The app's only generator dependency: with exactly one, Litestar commits *before* it sends the reply."""
+    async with transaction(state.sessions, state.record) as db:
+        yield db
+
+
+async def provide_actor(request: Request[Any, Any, Any]) -> Actor:
+    actor: Actor = request.scope["user"]
+    return actor
+
+
+async def provide_page(request: Request[Any, Any, Any], limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> Paging:
+    return Paging(
+        limit=limit,
+        after=decode_cursor(cursor) if cursor is not None else None,
+        path=request.url.path,
+        query=tuple(request.query_params.multi_items()),
+    )
+
+
+Db = NamedDependency[AsyncSession]
+Caller = NamedDependency[Actor]
+PageAsked = NamedDependency[Paging]
+
+
+def request_id_of(scope: Scope) -> str:
+    """The caller's own id if it is a decent one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value.decode("latin-1")):
+            return value.decode("latin-1")
+    return str(new_id())
+
+
+def with_request_id(app: ASGIApp) -> ASGIApp:
+    """Outermost middleware: a request id in state, log context and reply header, and one log line per request."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        request_id = request_id_of(scope)
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+        started, status = time.perf_counter(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await app(scope, receive, send_with_id)
+            took_ms = round((time.perf_counter() - started) * 1000, 1)
+            log.info("request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+
+    return handle
+
+
+__all__ = [
+    "ApiRequest",
+    "Caller",
+    "Db",
+    "PageAsked",
+    "authorise",
+    "client_credentials",
+    "provide_actor",
+    "provide_db",
+    "provide_page",
+    "public",
+    "requires",
+    "with_request_id",
+]

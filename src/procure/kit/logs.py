@@ -1,0 +1,33 @@
+"""Structured logs: one JSON object a line, with the request id; never a body, a header or a query value, so never a secret."""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+_LEVELS = logging.getLevelNamesMapping()
+
+
+def configure(*, level: str, form: str) -> None:
+    """`form` is `json` for machines or `console` for people."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *_rendering(form),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(level.upper(), logging.INFO)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def _rendering(form: str) -> list[Processor]:
+    """Never with the locals of a traceback's frames: they hold tokens, secrets and the plain text of bids."""
+    if form == "console":
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]

@@ -1,0 +1,238 @@
+"""Every error as `application/problem+json` (RFC 9457): the one place where a fact becomes HTTP.
+
+The framework's own 404, 405, 413, 415 and validation come through here as well, and so does what nobody foresaw: a 500 is
+logged with its traceback and tells the caller nothing but its request id.
+"""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
+
+from procure.kit.errors import Conflict, Fact, Fault, Malformed, Unavailable
+
+log = structlog.get_logger(__name__)
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_S = 2
+
+_BY_STATUS = {
+    400: ("malformed", "Malformed request"),
+    401: ("unauthenticated", "Authentication needed"),
+    403: ("forbidden", "Not allowed"),
+    404: ("not-found", "Not found"),
+    405: ("method-not-allowed", "Method not allowed"),
+    406: ("not-acceptable", "Not acceptable"),
+    413: ("body-too-large", "Body too large"),
+    415: ("media-type-unsupported", "Media type not supported"),
+    422: ("invalid", "Content is not valid"),
+    431: ("headers-too-large", "Headers too large"),
+    500: ("internal-error", "Internal error"),
+    503: ("unavailable", "Service temporarily unavailable"),
+}
+
+
+class ChangedMeanwhile(Conflict):
+    """Somebody else changed the same thing at the same time; read it again and decide again."""
+
+    slug, title = "changed-meanwhile", "Changed meanwhile"
+
+
+class ParametersInvalid(Malformed):
+    """A query or path parameter is unknown or not of its form."""
+
+    slug, title = "parameters-invalid", "Parameters are not valid"
+
+
+class FaultView(msgspec.Struct, frozen=True):
+    """One fault of a body or parameter."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A problem after RFC 9457: `type` leads to a page that explains it, `detail` says what to do."""
+
+    EXAMPLE: ClassVar[object] = {
+        "type": "/problems/not-found",
+        "title": "Not found",
+        "status": 404,
+        "detail": "There is no such lot, or it is not yours to see.",
+        "instance": "/v1/lots/0199c0de-0000-7000-8000-000000000000",
+        "request_id": "0199c0de-0000-7000-8000-000000000001",
+        "errors": [],
+    }
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[FaultView] = []
+
+
+def problems(*facts: type[Fact]) -> dict[int, ResponseSpec]:
+    """The `responses=` of a route: the given facts by status, each named in the document with its slug."""
+    by_status: dict[int, list[type[Fact]]] = {}
+    for fact in facts:
+        by_status.setdefault(fact.status, []).append(fact)
+    return {status: _spec(status, group) for status, group in sorted(by_status.items())}
+
+
+def _spec(status: int, facts: list[type[Fact]]) -> ResponseSpec:
+    said = "; ".join(f"`{fact.slug}`: {(fact.__doc__ or fact.title).splitlines()[0]}" for fact in facts)
+    examples = [Example(id=fact.slug, summary=fact.title, value=_example(fact)) for fact in facts]
+    return ResponseSpec(Problem, description=said, media_type=PROBLEM_JSON, generate_examples=False, examples=examples)
+
+
+def _example(fact: type[Fact]) -> dict[str, Any]:
+    base = dict(Problem.EXAMPLE)  # type: ignore[call-overload]
+    return {
+        **base,
+        "type": f"/problems/{fact.slug}",
+        "title": fact.title,
+        "status": fact.status,
+        "detail": f"{fact.title}.",
+    }
+
+
+def respond(
+    request: Request[Any, Any, Any],
+    *,
+    slug: str,
+    title: str,
+    status: int,
+    detail: str,
+    faults: tuple[Fault, ...] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response[bytes]:
+    request_id = str(request.scope.get("state", {}).get("request_id", ""))
+    problem = Problem(
+        type=f"{request.app.state.base_url}/problems/{slug}",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        request_id=request_id,
+        errors=[FaultView(fault.pointer, fault.code, fault.message) for fault in faults],
+    )
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=status,
+        media_type=PROBLEM_JSON,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def on_fact(request: Request[Any, Any, Any], fact: Fact) -> Response[bytes]:
+    headers = {}
+    if fact.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="procure"'
+    if fact.status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return respond(
+        request,
+        slug=fact.slug,
+        title=fact.title,
+        status=fact.status,
+        detail=fact.detail,
+        faults=fact.faults,
+        headers=headers,
+    )
+
+
+def on_parameters(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
+    """Litestar's validation of parameters; bodies never come here, `body.read` has checked them."""
+    found = error.extra if isinstance(error.extra, list) else []
+    faults = tuple(Fault(f"/{item.get('key', '')}", "parameter", str(item.get("message", ""))) for item in found)
+    detail = "A parameter is not valid: see `errors`." if faults else error.detail
+    return on_fact(request, ParametersInvalid(detail, faults=faults))
+
+
+def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    slug, title = _BY_STATUS.get(error.status_code, ("error", HTTPStatus(error.status_code).phrase))
+    if error.status_code >= 500:
+        log.error("http error", exc_info=error)
+    detail = {
+        404: "There is nothing at this address.",
+        405: f"{request.method} is not offered here; see `Allow`.",
+        413: f"The body is larger than {request.app.state.body_max_bytes} bytes.",
+    }.get(error.status_code, f"{error.detail or title}.".replace("..", "."))
+    headers = dict(error.headers or {})
+    if isinstance(error, MethodNotAllowedException):
+        headers.setdefault("Allow", ", ".join(allowed_methods(request)))
+    return respond(request, slug=slug, title=title, status=error.status_code, detail=detail, headers=headers)
+
+
+def allowed_methods(request: Request[Any, Any, Any]) -> list[str]:
+    """The methods of the route whose shape this path has (RFC 9110, section 15.5.6: a 405 names them)."""
+    parts = request.url.path.strip("/").split("/")
+    for route in request.app.routes:
+        components = route.path_components
+        if len(components) == len(parts) and all(
+            not isinstance(component, str) or component == part
+            for component, part in zip(components, parts, strict=True)
+        ):
+            return sorted(getattr(route, "methods", []))
+    return []
+
+
+def on_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The database away, starting, or out of connections is a 503; two transactions in each other's way as well: try again."""
+    if is_away(error) or _sqlstate(error) in {"40P01", "40001", "55P03", "57014"}:
+        log.warning("database unavailable", error=type(error).__name__, sqlstate=_sqlstate(error))
+        return on_fact(request, Unavailable("The database can't answer just now; try again shortly."))
+    return on_anything(request, error)
+
+
+def is_away(error: BaseException) -> bool:
+    if isinstance(error, PoolTimeout | ConnectionError | OSError | asyncpg.InterfaceError | InterfaceError):
+        return True
+    state = _sqlstate(error)
+    if state is None:
+        return isinstance(error, OperationalError)
+    return state[:2] in {"08", "53", "57"} or state in {"25006"}
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    origin: Any = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(origin, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def on_stale(request: Request[Any, Any, Any], error: StaleDataError) -> Response[bytes]:
+    return on_fact(request, ChangedMeanwhile("It was changed while this request ran; read it again."))
+
+
+def on_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    log.error("unhandled error", exc_info=error)
+    slug, title = _BY_STATUS[500]
+    return respond(
+        request, slug=slug, title=title, status=500, detail="Something is wrong on our side; tell us the request_id."
+    )
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
+    Fact: on_fact,
+    ValidationException: on_parameters,
+    HTTPException: on_http,
+    StaleDataError: on_stale,
+    DBAPIError: on_database,
+    PoolTimeout: on_database,
+    asyncpg.PostgresError: on_database,
+    asyncpg.InterfaceError: on_database,
+    OSError: on_database,
+    Exception: on_anything,
+}

@@ -1,0 +1,46 @@
+"""Settings, from `PROCURE_*` environment variables and nowhere else."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+
+class SettingsFault(Exception):
+    """A setting is missing or cannot be used; the message says which and what to do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one process runs. URLs are SQLAlchemy's, e.g. `postgresql+asyncpg://procure_app@host/procure`."""
+
+    database_url: str
+    #: The migrating role's URL; only `procure db` and the sandbox's setup use it.
+    owner_url: str | None = None
+    #: Folder of keys, mode 0700: the token signing key, the lots' keys. Never inside the database.
+    keys_path: Path = Path(".procure/keys")
+    #: Public address of this service: token issuer and audience, problem types, links.
+    base_url: str = "http://127.0.0.1:8000"
+    sandbox: bool = False
+    pool_size: int = 10
+    log_format: str = "json"
+    log_level: str = "info"
+    #: Largest request body, bytes. A bid with every answer at its longest stays below it.
+    body_max_bytes: int = 512 * 1024
+    token_lifetime_s: int = 3600
+    #: How often the worker looks for what time has made due, seconds.
+    worker_interval_s: float = 1.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        values = {
+            name: environment[f"PROCURE_{name.upper()}"]
+            for name in cls.__struct_fields__
+            if environment.get(f"PROCURE_{name.upper()}")
+        }
+        if "database_url" not in values:
+            raise SettingsFault("PROCURE_DATABASE_URL is not set; `make run` starts an embedded database and sets it.")
+        try:
+            return msgspec.convert(values, cls, strict=False, dec_hook=lambda type_, value: type_(value))
+        except msgspec.ValidationError as error:
+            raise SettingsFault(f"A PROCURE_* setting cannot be used: {error}") from error

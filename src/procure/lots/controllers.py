@@ -1,0 +1,143 @@
+"""The routes of lots."""
+
+from uuid import UUID
+
+from litestar import Controller, get, patch, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
+
+from procure.kit import clock
+from procure.kit.actor import PersonNeeded, SamePerson
+from procure.kit.http import Caller, Db, PageAsked, public, requires
+from procure.kit.paging import Page, Position, page_of
+from procure.kit.problems import problems
+from procure.kit.scopes import Scope
+from procure.lots import service
+from procure.lots.errors import (
+    LotInvalid,
+    LotNotCancellable,
+    LotNotDraft,
+    LotNotFound,
+    NoticeMissing,
+    WindowTooShort,
+)
+from procure.lots.rules import LotStatus, Phase
+from procure.lots.schemas import Cancellation, LotDraft, LotPatch, LotSummary, LotView, Notice
+from procure.outcomes.errors import EnvelopeExceeded, OutcomeNotActive, OutcomeNotFound
+from procure.policy.errors import NoPolicyInForce
+from procure.vault.keys import Vault
+
+
+class LotController(Controller):
+    """Short competitions under an outcome."""
+
+    path = "/v1/lots"
+    tags = ("Lots",)
+
+    @get(
+        "/",
+        operation_id="listLots",
+        summary="List lots",
+        responses=problems(),
+        **public(),
+    )
+    async def list_(
+        self,
+        db: Db,
+        actor: Caller,
+        page: PageAsked,
+        status: FromQuery[LotStatus | None] = None,
+        phase: FromQuery[Phase | None] = None,
+        outcome_id: FromQuery[UUID | None] = None,
+        buyer_id: FromQuery[UUID | None] = None,
+    ) -> Page[LotSummary]:
+        """Published lots, newest first, and your own organisation's drafts. `status` is as of now."""
+        now = await clock.now(db)
+        rows = await service.list_lots(
+            db, actor, page, status=status, phase=phase, outcome_id=outcome_id, buyer_id=buyer_id
+        )
+        return page_of(rows, page, lambda row: LotSummary.of(row, now), lambda row: Position(row.created_at, row.id))
+
+    @get(
+        "/{lot_id:uuid}",
+        operation_id="getLot",
+        summary="Read a lot",
+        responses=problems(LotNotFound),
+        **public(),
+    )
+    async def read(self, db: Db, actor: Caller, lot_id: FromPath[UUID]) -> LotView:
+        """A lot with its deliverables, criteria, calendar and the key that bids are sealed to."""
+        lot = await service.find_lot(db, actor, lot_id)
+        return LotView.of(lot, await clock.now(db))
+
+    @post(
+        "/",
+        operation_id="draftLot",
+        summary="Draft a lot",
+        responses=problems(OutcomeNotFound, OutcomeNotActive, NoPolicyInForce, LotInvalid),
+        **requires(Scope.LOTS_WRITE),
+    )
+    async def draft(self, db: Db, actor: Caller, data: JSONBody[LotDraft]) -> LotView:
+        """Draft the next lot of an active outcome. What is too long, too big or too vague is refused, all faults at once."""
+        lot = await service.draft(db, actor, data)
+        return LotView.of(lot, await clock.now(db))
+
+    @patch(
+        "/{lot_id:uuid}",
+        operation_id="reviseLot",
+        summary="Edit a draft",
+        responses=problems(LotNotFound, LotNotDraft, LotInvalid),
+        **requires(Scope.LOTS_WRITE),
+    )
+    async def revise(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[LotPatch]) -> LotView:
+        """Change fields of a draft. Whoever edits a lot has prepared it and can't publish it."""
+        lot = await service.revise(db, actor, lot_id, data)
+        return LotView.of(lot, await clock.now(db))
+
+    @put(
+        "/{lot_id:uuid}/notice",
+        operation_id="recordLotNotice",
+        summary="Record the official notice",
+        responses=problems(LotNotFound, LotNotDraft, LotInvalid),
+        **requires(Scope.LOTS_WRITE),
+    )
+    async def record_notice(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[Notice]) -> LotView:
+        """Record the notice's id, ocid and time. Notifiable and covered lots open only after this."""
+        lot = await service.record_notice(db, actor, lot_id, data)
+        return LotView.of(lot, await clock.now(db))
+
+    @post(
+        "/{lot_id:uuid}/publish",
+        operation_id="publishLot",
+        summary="Publish a lot",
+        status_code=200,
+        responses=problems(
+            LotNotFound,
+            PersonNeeded,
+            SamePerson,
+            LotNotDraft,
+            OutcomeNotActive,
+            NoticeMissing,
+            WindowTooShort,
+            EnvelopeExceeded,
+            LotInvalid,
+        ),
+        **requires(Scope.LOTS_PUBLISH),
+    )
+    async def publish(self, db: Db, actor: Caller, vault: NamedDependency[SkipValidation[Vault]], lot_id: FromPath[UUID]) -> LotView:
+        """Open the lot to everybody. An approver who did not prepare it; commits the lot's estimate of the envelope."""
+        lot = await service.publish(db, actor, vault, lot_id)
+        return LotView.of(lot, await clock.now(db))
+
+    @post(
+        "/{lot_id:uuid}/cancel",
+        operation_id="cancelLot",
+        summary="Cancel a lot",
+        status_code=200,
+        responses=problems(LotNotFound, PersonNeeded, SamePerson, LotNotCancellable),
+        **requires(Scope.LOTS_CANCEL),
+    )
+    async def cancel(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[Cancellation]) -> LotView:
+        """End a lot without a contract, any time before signature; the reason is public."""
+        lot = await service.cancel(db, actor, lot_id, data.reason)
+        return LotView.of(lot, await clock.now(db))

@@ -1,0 +1,108 @@
+"""What happens to lots, as the journal tells it."""
+
+from datetime import date, datetime
+from typing import ClassVar
+from uuid import UUID
+
+from procure.journal.events import Event
+from procure.lots.models import Criterion, Deliverable, Lot
+
+
+class LotDrafted(Event, frozen=True, kw_only=True):
+    """An officer drafted a lot under an outcome."""
+
+    type: ClassVar[str] = "lot.drafted"
+    object_type: ClassVar[str] = "lot"
+
+    reference: str
+    outcome_id: UUID
+    title: str
+
+
+class LotRevised(Event, frozen=True, kw_only=True):
+    """A draft was edited."""
+
+    type: ClassVar[str] = "lot.revised"
+    object_type: ClassVar[str] = "lot"
+
+    fields: list[str]
+
+
+class LotNoticeRecorded(Event, frozen=True, kw_only=True):
+    """The official notice's references were recorded."""
+
+    type: ClassVar[str] = "lot.notice_recorded"
+    object_type: ClassVar[str] = "lot"
+
+    notice_id: str
+    ocid: str
+    published_at: datetime
+
+
+class LotPublished(Event, frozen=True, kw_only=True):
+    """An approver opened the lot to everybody: all that a reader needs, as it was published."""
+
+    type: ClassVar[str] = "lot.published"
+    object_type: ClassVar[str] = "lot"
+
+    reference: str
+    outcome_id: UUID
+    title: str
+    phase: str
+    brief: str
+    band: str
+    deliverables: list[Deliverable]
+    criteria: list[Criterion]
+    starts_on: date
+    duration_days: int
+    ceiling: str
+    further_iterations: int
+    further_ceiling: str
+    currency: str
+    enquiries_close_at: datetime
+    closes_at: datetime
+    key_id: str
+
+    @classmethod
+    def of(cls, lot: Lot) -> "LotPublished":
+        assert lot.key_id is not None
+        return cls(
+            object_id=lot.id,
+            object_version=lot.version,
+            reference=lot.reference,
+            outcome_id=lot.outcome_id,
+            title=lot.title,
+            phase=lot.phase.value,
+            brief=lot.brief,
+            band=lot.band.value,
+            deliverables=lot.deliverables,
+            criteria=lot.criteria,
+            starts_on=lot.starts_on,
+            duration_days=lot.duration_days,
+            ceiling=f"{lot.ceiling:f}",
+            further_iterations=lot.further_iterations,
+            further_ceiling=f"{lot.further_ceiling:f}",
+            currency=lot.currency,
+            enquiries_close_at=lot.enquiries_close_at,
+            closes_at=lot.closes_at,
+            key_id=lot.key_id,
+        )
+
+
+class LotMoved(Event, frozen=True, kw_only=True):
+    """A later step moved the lot on: to evaluation, award, contract, or an end without one."""
+
+    type: ClassVar[str] = "lot.moved"
+    object_type: ClassVar[str] = "lot"
+
+    status: str
+    reason: str
+
+
+class LotCancelled(Event, frozen=True, kw_only=True):
+    """An approver ended the lot without a contract."""
+
+    type: ClassVar[str] = "lot.cancelled"
+    object_type: ClassVar[str] = "lot"
+
+    reason: str

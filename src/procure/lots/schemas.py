@@ -1,0 +1,285 @@
+"""What is sent and answered about lots."""
+
+from base64 import b64encode
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from procure.kit.fields import Line, Markdown, Name, Paragraph
+from procure.kit.money import Money
+from procure.lots.models import Criterion, Deliverable, Lot
+from procure.lots.rules import CriterionKind, LotStatus, Phase, Pricing, Route, status_at
+from procure.organisations.schemas import Party
+from procure.policy.rules import Band, Policy
+
+Days = Annotated[int, Meta(ge=1, le=3650)]
+Weight = Annotated[int, Meta(ge=1, le=100)]
+Score = Annotated[int, Meta(ge=1, le=5)]
+
+
+class DeliverableDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A piece of work and what it will be accepted by. It gets its id (D1, D2 …) from its place in the list."""
+
+    title: Line
+    due_on: date
+    acceptance_criteria: Annotated[list[Line], Meta(min_length=1, max_length=20)]
+
+
+class CriterionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What bids are judged by. Scores run from 0 to 5; below `minimum_score` a bid is not taken further."""
+
+    name: Name
+    kind: CriterionKind
+    weight: Weight
+    minimum_score: Score | None = None
+
+
+class FurtherIterations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Announced further time-boxes with the winner: how many, and what each may cost at most (net)."""
+
+    count: Annotated[int, Meta(ge=0, le=100)]
+    ceiling: Money
+
+
+Deliverables = Annotated[list[DeliverableDraft], Meta(min_length=1, max_length=100)]
+Criteria = Annotated[list[CriterionDraft], Meta(min_length=1, max_length=20)]
+MeasureIds = Annotated[list[UUID], Meta(min_length=1, max_length=20)]
+
+_EXAMPLE = {
+    "outcome_id": "0199c0de-0000-7000-8000-000000000010",
+    "title": "Find out why changes wait",
+    "phase": "discover",
+    "brief": (
+        "Follow twenty real changes from the resident's letter to the decision, with the officers who make them. "
+        "Show where the days go, and what two small experiments could take out of them."
+    ),
+    "deliverables": [
+        {
+            "title": "A map of twenty changes",
+            "due_on": "2026-12-29",
+            "acceptance_criteria": ["Twenty changes are followed to their decision", "Waiting days are shown for each"],
+        },
+        {
+            "title": "Two experiments to try next",
+            "due_on": "2027-01-12",
+            "acceptance_criteria": ["Each says what it would change", "Officers have chosen them"],
+        },
+    ],
+    "measure_ids": ["0199c0de-0000-7000-8000-000000000011"],
+    "starts_on": "2026-12-15",
+    "duration_days": 28,
+    "ceiling": {"amount": "12000.00", "currency": "GBP"},
+    "further_iterations": {"count": 1, "ceiling": {"amount": "10000.00", "currency": "GBP"}},
+    "criteria": [
+        {"name": "How you would work", "kind": "quality", "weight": 60, "minimum_score": 2},
+        {"name": "Price", "kind": "price", "weight": 30},
+        {"name": "Local skills", "kind": "social_value", "weight": 10},
+    ],
+    "route": "open",
+    "enquiries_close_at": "2026-12-04T12:00:00Z",
+    "closes_at": "2026-12-08T12:00:00Z",
+}
+
+
+class LotDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A lot to be drafted under an active outcome. `ceiling` is net; `validity_days` is how long bids stay valid."""
+
+    EXAMPLE: ClassVar[object] = _EXAMPLE
+
+    outcome_id: UUID
+    title: Line
+    phase: Phase
+    brief: Markdown
+    deliverables: Deliverables
+    measure_ids: MeasureIds
+    starts_on: date
+    duration_days: Days
+    ceiling: Money
+    criteria: Criteria
+    enquiries_close_at: Annotated[datetime, Meta(tz=True)]
+    closes_at: Annotated[datetime, Meta(tz=True)]
+    further_iterations: FurtherIterations = FurtherIterations(0, Money("0.00", "GBP"))
+    route: Route = Route.OPEN
+    pricing: Pricing = Pricing.FIXED
+    validity_days: Days = 60
+    follows_id: UUID | None = None
+
+
+class LotPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What changes in a draft; a field left out stays as it is, a list is replaced whole."""
+
+    EXAMPLE: ClassVar[object] = {"duration_days": 21, "ceiling": {"amount": "11000.00", "currency": "GBP"}}
+
+    title: Line | UnsetType = UNSET
+    phase: Phase | UnsetType = UNSET
+    brief: Markdown | UnsetType = UNSET
+    deliverables: Deliverables | UnsetType = UNSET
+    measure_ids: MeasureIds | UnsetType = UNSET
+    starts_on: date | UnsetType = UNSET
+    duration_days: Days | UnsetType = UNSET
+    ceiling: Money | UnsetType = UNSET
+    criteria: Criteria | UnsetType = UNSET
+    enquiries_close_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+    closes_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+    further_iterations: FurtherIterations | UnsetType = UNSET
+    validity_days: Days | UnsetType = UNSET
+
+
+class Notice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An official notice's references, as the national platform gave them."""
+
+    EXAMPLE: ClassVar[object] = {
+        "id": "2026/S 000-054321",
+        "ocid": "ocds-h6vhtk-04f1aa",
+        "published_at": "2026-11-24T09:00:00Z",
+    }
+
+    id: Name
+    ocid: Annotated[str, Meta(pattern=r"^ocds-[a-z0-9]{6}-.+$", max_length=100)]
+    published_at: Annotated[datetime, Meta(tz=True)]
+
+
+class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a lot is cancelled; published."""
+
+    EXAMPLE: ClassVar[object] = {"reason": "The need has gone: the form was withdrawn."}
+
+    reason: Paragraph
+
+
+class LotKeyView(msgspec.Struct, frozen=True):
+    """The key that bids are sealed to: base64 of the HPKE public key, signed by the platform (docs: sealing)."""
+
+    id: str
+    scheme: str
+    public_key: str
+    signature: str
+
+
+class LotView(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot. `status` is as of now: a published lot is `closed` from `closes_at` on. `policy` is what was in force for it."""
+
+    id: UUID
+    reference: str
+    outcome_id: UUID
+    buyer: Party
+    iteration: int
+    follows_id: UUID | None
+    status: LotStatus
+    title: str
+    phase: Phase
+    route: Route
+    pricing: Pricing
+    brief: str
+    deliverables: list[Deliverable]
+    criteria: list[Criterion]
+    measure_ids: list[UUID]
+    starts_on: date
+    duration_days: int
+    ceiling: Money
+    further_iterations: FurtherIterations
+    estimate: Money
+    enquiries_close_at: datetime
+    closes_at: datetime
+    validity_days: int
+    band: Band
+    policy: Policy
+    notice: Notice | None
+    key: LotKeyView | None
+    published_at: datetime | None
+    ended_at: datetime | None
+    end_reason: str | None
+    created_at: datetime
+    version: int
+
+    @classmethod
+    def of(cls, row: Lot, now: datetime) -> "LotView":
+        def money(amount: Decimal) -> Money:
+            return Money.of(amount, row.currency)
+
+        return cls(
+            id=row.id,
+            reference=row.reference,
+            outcome_id=row.outcome_id,
+            buyer=Party(row.buyer_id, row.buyer_name),
+            iteration=row.iteration,
+            follows_id=row.follows_id,
+            status=status_at(row.status, row.closes_at, now),
+            title=row.title,
+            phase=row.phase,
+            route=row.route,
+            pricing=row.pricing,
+            brief=row.brief,
+            deliverables=row.deliverables,
+            criteria=row.criteria,
+            measure_ids=row.measure_ids,
+            starts_on=row.starts_on,
+            duration_days=row.duration_days,
+            ceiling=money(row.ceiling),
+            further_iterations=FurtherIterations(row.further_iterations, money(row.further_ceiling)),
+            estimate=money(row.estimate),
+            enquiries_close_at=row.enquiries_close_at,
+            closes_at=row.closes_at,
+            validity_days=row.validity_days,
+            band=row.band,
+            policy=row.policy,
+            notice=_notice(row),
+            key=_key(row),
+            published_at=row.published_at,
+            ended_at=row.ended_at,
+            end_reason=row.end_reason,
+            created_at=row.created_at,
+            version=row.version,
+        )
+
+
+def _notice(row: Lot) -> Notice | None:
+    if row.notice_id is None or row.notice_ocid is None or row.notice_at is None:
+        return None
+    return Notice(row.notice_id, row.notice_ocid, row.notice_at)
+
+
+def _key(row: Lot) -> LotKeyView | None:
+    if row.key_id is None or row.key_scheme is None or row.public_key is None or row.key_signature is None:
+        return None
+    return LotKeyView(
+        row.key_id, row.key_scheme, b64encode(row.public_key).decode(), b64encode(row.key_signature).decode()
+    )
+
+
+class LotSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot in a list."""
+
+    id: UUID
+    reference: str
+    outcome_id: UUID
+    buyer: Party
+    iteration: int
+    status: LotStatus
+    title: str
+    phase: Phase
+    band: Band
+    ceiling: Money
+    closes_at: datetime
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Lot, now: datetime) -> "LotSummary":
+        return cls(
+            id=row.id,
+            reference=row.reference,
+            outcome_id=row.outcome_id,
+            buyer=Party(row.buyer_id, row.buyer_name),
+            iteration=row.iteration,
+            status=status_at(row.status, row.closes_at, now),
+            title=row.title,
+            phase=row.phase,
+            band=row.band,
+            ceiling=Money.of(row.ceiling, row.currency),
+            closes_at=row.closes_at,
+            created_at=row.created_at,
+        )

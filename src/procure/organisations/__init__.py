@@ -1,0 +1,1 @@
+"""Parties: buyers, suppliers and the platform itself."""

@@ -1,0 +1,65 @@
+"""What happens to outcomes, as the journal tells it."""
+
+from datetime import date
+from typing import ClassVar
+from uuid import UUID
+
+from procure.journal.events import Event
+
+
+class OutcomeDrafted(Event, frozen=True, kw_only=True):
+    """An officer wrote an outcome down."""
+
+    type: ClassVar[str] = "outcome.drafted"
+    object_type: ClassVar[str] = "outcome"
+
+    reference: str
+    title: str
+    envelope: str
+    currency: str
+
+
+class OutcomeRevised(Event, frozen=True, kw_only=True):
+    """A draft was edited."""
+
+    type: ClassVar[str] = "outcome.revised"
+    object_type: ClassVar[str] = "outcome"
+
+    fields: list[str]
+
+
+class OutcomeActivated(Event, frozen=True, kw_only=True):
+    """A budget holder put the outcome and its envelope into force."""
+
+    type: ClassVar[str] = "outcome.activated"
+    object_type: ClassVar[str] = "outcome"
+
+    reference: str
+    title: str
+    statement: str
+    envelope: str
+    currency: str
+
+
+class OutcomeEnded(Event, frozen=True, kw_only=True):
+    """An approver said how it ended."""
+
+    type: ClassVar[str] = "outcome.ended"
+    object_type: ClassVar[str] = "outcome"
+
+    status: str
+    reason: str
+
+
+class MeasureObserved(Event, frozen=True, kw_only=True):
+    """A measure was observed; the object is the outcome."""
+
+    type: ClassVar[str] = "outcome.measure_observed"
+    object_type: ClassVar[str] = "outcome"
+
+    measure_id: UUID
+    observation_id: UUID
+    value: str
+    observed_on: date
+    contract_id: UUID | None
+    supersedes_id: UUID | None

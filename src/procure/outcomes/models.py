@@ -1,0 +1,120 @@
+"""Outcomes, their measures and observations, and the ledger that lots and contracts write through `outcomes.service`."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Sequence, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from procure.kit.db import Base, Structs, Versioned
+from procure.outcomes.rules import NEXT, Direction, LedgerKind, OutcomeStatus
+
+reference_numbers = Sequence("outcome_references", metadata=Base.metadata)
+
+
+class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An option that was considered, "ourselves" and "no technology" among them, and why it was taken or not."""
+
+    title: str
+    reason: str
+    chosen: bool = False
+
+
+class TeamMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person behind the outcome, and what they know."""
+
+    person_id: UUID
+    discipline: str
+
+
+class Outcome(Versioned, Base):
+    """A change in the world that a buyer wants, with its envelope (net)."""
+
+    __tablename__ = "outcomes"
+    __table_args__ = (
+        Index("ix_outcomes_buyer_id", "buyer_id", "created_at", "id"),
+        Index("ix_outcomes_created_at", "created_at", "id"),
+        CheckConstraint("envelope > 0", name="envelope"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    buyer_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    buyer_name: Mapped[str]
+    status: Mapped[OutcomeStatus] = mapped_column(default=OutcomeStatus.DRAFT)
+    title: Mapped[str]
+    statement: Mapped[str]
+    beneficiaries: Mapped[str]
+    options: Mapped[list[Option]] = mapped_column(Structs(list[Option]))
+    team: Mapped[list[TeamMember]] = mapped_column(Structs(list[TeamMember]))
+    envelope: Mapped[Decimal]
+    currency: Mapped[str]
+    cpv: Mapped[str | None]
+    prepared_by: Mapped[list[UUID]]
+    activated_by: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
+    activated_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    measures: Mapped[list["Measure"]] = relationship(lazy="raise", order_by="Measure.number")
+
+    def move_to(self, status: OutcomeStatus) -> None:
+        assert status in NEXT[self.status], f"{self.status} -> {status}"
+        self.status = status
+        self.touch()
+
+
+class Measure(Base):
+    """How the change is observed: from a baseline to a target."""
+
+    __tablename__ = "measures"
+    __table_args__ = (UniqueConstraint("outcome_id", "number"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    outcome_id: Mapped[UUID] = mapped_column(ForeignKey("outcomes.id"))
+    number: Mapped[int]
+    name: Mapped[str]
+    unit: Mapped[str]
+    direction: Mapped[Direction]
+    baseline_value: Mapped[Decimal] = mapped_column(Numeric(18, 4))
+    baseline_on: Mapped[date]
+    target_value: Mapped[Decimal] = mapped_column(Numeric(18, 4))
+    target_on: Mapped[date]
+    method: Mapped[str]
+
+
+class Observation(Base):
+    """What a measure was seen to be. Append-only; a wrong one is superseded by a new one."""
+
+    __tablename__ = "observations"
+    __table_args__ = (Index("ix_observations_measure_id", "measure_id", "observed_on", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    outcome_id: Mapped[UUID] = mapped_column(ForeignKey("outcomes.id"), index=True)
+    measure_id: Mapped[UUID] = mapped_column(ForeignKey("measures.id"))
+    value: Mapped[Decimal] = mapped_column(Numeric(18, 4))
+    observed_on: Mapped[date]
+    source: Mapped[str]
+    evidence: Mapped[str | None]
+    contract_id: Mapped[UUID | None]
+    supersedes_id: Mapped[UUID | None] = mapped_column(ForeignKey("observations.id"), unique=True)
+    recorded_by: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+
+class LedgerEntry(Base):
+    """A movement of the outcome's ledger: insert-only; the sum by kind is what is committed, accepted, paid (net)."""
+
+    __tablename__ = "outcome_ledger"
+    __table_args__ = (Index("ix_outcome_ledger_outcome_id", "outcome_id", "kind", "lot_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    outcome_id: Mapped[UUID] = mapped_column(ForeignKey("outcomes.id"))
+    lot_id: Mapped[UUID]
+    kind: Mapped[LedgerKind]
+    delta: Mapped[Decimal]
+    reason: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.app_now())

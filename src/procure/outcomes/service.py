@@ -1,0 +1,392 @@
+"""The officer's and budget holder's verbs on outcomes, and the ledger that lots and contracts write."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from procure.journal import service as journal
+from procure.journal.events import PUBLIC, Audience, within
+from procure.kit import clock
+from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.body import given
+from procure.kit.errors import Faults
+from procure.kit.ids import new_id
+from procure.kit.money import Money
+from procure.kit.paging import Paging, after
+from procure.organisations.models import Organisation
+from procure.outcomes import rules
+from procure.outcomes.errors import (
+    BudgetHolderNeeded,
+    MeasureNotFound,
+    ObservationInvalid,
+    OutcomeInvalid,
+    OutcomeNotFound,
+)
+from procure.outcomes.events import (
+    MeasureObserved,
+    OutcomeActivated,
+    OutcomeDrafted,
+    OutcomeEnded,
+    OutcomeRevised,
+)
+from procure.outcomes.models import LedgerEntry, Measure, Observation, Option, Outcome, TeamMember, reference_numbers
+from procure.outcomes.rules import LedgerKind, OutcomeStatus
+from procure.outcomes.schemas import (
+    EndDecision,
+    LedgerView,
+    MeasureDraft,
+    MeasureView,
+    ObservationDraft,
+    OutcomeDraft,
+    OutcomePatch,
+    OutcomeView,
+)
+
+
+def visible_outcomes(actor: Actor) -> Select[Outcome]:
+    """What this caller may see: its own organisation's, and everybody's once active."""
+    open_to_all = Outcome.activated_at.is_not(None)
+    own = Outcome.buyer_id == actor.buyer_id if actor.buyer_id else None
+    return select(Outcome).where(open_to_all if own is None else or_(open_to_all, own))
+
+
+def own_outcomes(actor: Actor) -> Select[Outcome]:
+    """What this caller's organisation may act on."""
+    return select(Outcome).where(Outcome.buyer_id == actor.buyer_id)
+
+
+async def find_outcome(db: AsyncSession, actor: Actor, outcome_id: UUID) -> Outcome:
+    statement = visible_outcomes(actor).where(Outcome.id == outcome_id).options(selectinload(Outcome.measures))
+    return _found(await db.scalar(statement))
+
+
+async def list_outcomes(
+    db: AsyncSession, actor: Actor, paging: Paging, *, buyer_id: UUID | None, status: OutcomeStatus | None
+) -> Sequence[Outcome]:
+    """Newest first."""
+    statement = visible_outcomes(actor)
+    if buyer_id:
+        statement = statement.where(Outcome.buyer_id == buyer_id)
+    if status:
+        statement = statement.where(Outcome.status == status)
+    return (await db.scalars(after(statement, Outcome.created_at, Outcome.id, paging))).all()
+
+
+async def lock_outcome(db: AsyncSession, actor: Actor, outcome_id: UUID) -> Outcome:
+    """The caller's own outcome, locked; read clock and sums after this."""
+    return _found(await db.scalar(_locking(own_outcomes(actor).where(Outcome.id == outcome_id))))
+
+
+async def lock_for_ledger(db: AsyncSession, outcome_id: UUID) -> Outcome:
+    """Any outcome, locked, for a verb of a later step that has checked its own right to act."""
+    return _found(await db.scalar(_locking(select(Outcome).where(Outcome.id == outcome_id))))
+
+
+def _locking(statement: Select[Outcome]) -> Select[Outcome]:
+    # populate_existing: a locking select on an object already loaded would give its old values.
+    return statement.with_for_update(key_share=True).execution_options(populate_existing=True)
+
+
+def _found(outcome: Outcome | None) -> Outcome:
+    if outcome is None:
+        raise OutcomeNotFound("There is no such outcome, or it is not yours to see.")
+    return outcome
+
+
+async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
+    """Write an outcome down. Nothing is committed until a budget holder activates it."""
+    _check(data.envelope, [member.discipline for member in data.team], data.statement, data.measures)
+    buyer = await db.get_one(Organisation, actor.organisation_id)
+    now = await clock.now(db)
+    number = await db.scalar(reference_numbers)
+    outcome = Outcome(
+        id=new_id(),
+        reference=f"OUT-{now.year}-{number:06d}",
+        buyer_id=buyer.id,
+        buyer_name=buyer.name,
+        title=data.title,
+        statement=data.statement,
+        beneficiaries=data.beneficiaries,
+        options=[Option(one.title, one.reason, one.chosen) for one in data.options],
+        team=[TeamMember(one.person_id, one.discipline) for one in data.team],
+        envelope=data.envelope.value,
+        currency=data.envelope.currency,
+        cpv=data.cpv,
+        prepared_by=[actor.person_id] if actor.person_id else [],
+        created_at=now,
+        version=1,
+    )
+    outcome.measures = _measures(outcome.id, data.measures)
+    db.add(outcome)
+    event = OutcomeDrafted(
+        object_id=outcome.id,
+        object_version=1,
+        reference=outcome.reference,
+        title=outcome.title,
+        envelope=data.envelope.amount,
+        currency=outcome.currency,
+    )
+    await journal.record(db, actor, event, within(buyer.id))
+    return outcome
+
+
+async def revise(db: AsyncSession, actor: Actor, outcome_id: UUID, patch: OutcomePatch) -> Outcome:
+    """Edit a draft; whoever edits it has prepared it, and can't activate it."""
+    outcome = await lock_outcome(db, actor, outcome_id)
+    rules.check_draft(outcome.status)
+    changes = given(patch)
+    measures = changes.pop("measures", None)
+    for name, value in _columns(changes).items():
+        setattr(outcome, name, value)
+    disciplines = [member.discipline for member in outcome.team]
+    _check(Money.of(outcome.envelope, outcome.currency), disciplines, outcome.statement, measures or [])
+    if measures is not None:
+        await db.execute(delete(Measure).where(Measure.outcome_id == outcome.id))
+        db.add_all(_measures(outcome.id, measures))
+    if actor.person_id and actor.person_id not in outcome.prepared_by:
+        outcome.prepared_by = [*outcome.prepared_by, actor.person_id]
+    outcome.touch()
+    fields = sorted([*changes, *(["measures"] if measures is not None else [])])
+    event = OutcomeRevised(object_id=outcome.id, object_version=outcome.version, fields=fields)
+    await journal.record(db, actor, event, within(outcome.buyer_id))
+    return outcome
+
+
+def _columns(changes: dict[str, Any]) -> dict[str, Any]:
+    """A patch's fields as the row holds them."""
+    columns = dict(changes)
+    if money := columns.pop("envelope", None):
+        columns.update(envelope=money.value, currency=money.currency)
+    if (options := columns.pop("options", None)) is not None:
+        columns["options"] = [Option(one.title, one.reason, one.chosen) for one in options]
+    if (team := columns.pop("team", None)) is not None:
+        columns["team"] = [TeamMember(one.person_id, one.discipline) for one in team]
+    return columns
+
+
+def _check(envelope: Money, disciplines: list[str], statement: str, measures: Sequence[MeasureDraft]) -> None:
+    faults = Faults()
+    faults.unless(envelope.currency == "GBP", "/envelope/currency", "currency", "The only currency here is GBP.")
+    for index, one in enumerate(measures):
+        baseline = (Decimal(one.baseline.value), one.baseline.on)
+        target = (Decimal(one.target.value), one.target.on)
+        rules.check_measure(faults, f"/measures/{index}", one.direction, baseline, target)
+    rules.check_outcome(faults, envelope.value, disciplines, statement)
+
+
+def _measures(outcome_id: UUID, drafts: Sequence[MeasureDraft]) -> list[Measure]:
+    return [
+        Measure(
+            id=new_id(),
+            outcome_id=outcome_id,
+            number=number,
+            name=one.name,
+            unit=one.unit,
+            direction=one.direction,
+            baseline_value=Decimal(one.baseline.value),
+            baseline_on=one.baseline.on,
+            target_value=Decimal(one.target.value),
+            target_on=one.target.on,
+            method=one.method,
+        )
+        for number, one in enumerate(drafts, start=1)
+    ]
+
+
+async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID) -> Outcome:
+    """Put the envelope into force: a budget-holding approver, who did not prepare it."""
+    outcome = await lock_outcome(db, actor, outcome_id)
+    person_id = require_person(actor)
+    if not actor.budget_holder:
+        raise BudgetHolderNeeded("An approver who holds the budget has to activate an outcome.")
+    if person_id in outcome.prepared_by:
+        fact = SamePerson("Whoever wrote the outcome can't activate it.")
+        raise journal.refused(fact, actor, "outcome.activate", outcome.id, audience=within(outcome.buyer_id))
+    rules.check_draft(outcome.status)
+    now = await clock.now(db)
+    outcome.move_to(OutcomeStatus.ACTIVE)
+    outcome.activated_by, outcome.activated_at = person_id, now
+    event = OutcomeActivated(
+        object_id=outcome.id,
+        object_version=outcome.version,
+        reference=outcome.reference,
+        title=outcome.title,
+        statement=outcome.statement,
+        envelope=f"{outcome.envelope:f}",
+        currency=outcome.currency,
+    )
+    await journal.record(db, actor, event, PUBLIC)
+    return outcome
+
+
+async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecision) -> Outcome:
+    """An approver says how it ended."""
+    outcome = await lock_outcome(db, actor, outcome_id)
+    require_person(actor)
+    if data.status not in rules.ENDED:
+        faults = Faults()
+        faults.add("/status", "not-an-end", "An outcome ends achieved, not_achieved or abandoned.")
+        faults.raise_any(OutcomeInvalid)
+    if data.status is not OutcomeStatus.ABANDONED:
+        rules.check_active(outcome.status)
+    rules.check_endable(outcome.status)
+    outcome.move_to(data.status)
+    outcome.ended_at, outcome.end_reason = await clock.now(db), data.reason
+    event = OutcomeEnded(
+        object_id=outcome.id, object_version=outcome.version, status=data.status.value, reason=data.reason
+    )
+    await journal.record(db, actor, event, _audience(outcome))
+    return outcome
+
+
+def _audience(outcome: Outcome) -> Audience:
+    """Public once it was active; a draft is its buyer's own."""
+    return PUBLIC if outcome.activated_at else within(outcome.buyer_id)
+
+
+async def observe(
+    db: AsyncSession,
+    actor: Actor,
+    outcome_id: UUID,
+    measure_id: UUID,
+    data: ObservationDraft,
+    *,
+    contract_id: UUID | None = None,
+) -> Observation:
+    """Add what a measure was seen to be. Observations are never edited; a wrong one is superseded, once."""
+    outcome = await lock_outcome(db, actor, outcome_id)
+    rules.check_active(outcome.status)
+    measure = await db.scalar(select(Measure).where(Measure.id == measure_id, Measure.outcome_id == outcome.id))
+    if measure is None:
+        raise MeasureNotFound("The outcome has no such measure.")
+    await _check_observation(db, measure, data, (await clock.now(db)).date())
+    observation = Observation(
+        id=new_id(),
+        outcome_id=outcome.id,
+        measure_id=measure.id,
+        value=Decimal(data.value),
+        observed_on=data.observed_on,
+        source=data.source,
+        evidence=data.evidence,
+        contract_id=contract_id,
+        supersedes_id=data.supersedes_id,
+        recorded_by=actor.person_id,
+        recorded_at=await clock.now(db),
+    )
+    db.add(observation)
+    outcome.touch()
+    event = MeasureObserved(
+        object_id=outcome.id,
+        object_version=outcome.version,
+        measure_id=measure.id,
+        observation_id=observation.id,
+        value=data.value,
+        observed_on=data.observed_on,
+        contract_id=contract_id,
+        supersedes_id=data.supersedes_id,
+    )
+    await journal.record(db, actor, event, PUBLIC)
+    return observation
+
+
+async def _check_observation(db: AsyncSession, measure: Measure, data: ObservationDraft, today: Any) -> None:
+    faults = Faults()
+    faults.unless(data.observed_on <= today, "/observed_on", "in-future", "An observation can't be of a day to come.")
+    if data.supersedes_id:
+        statement = select(Observation.id).where(
+            Observation.id == data.supersedes_id, Observation.measure_id == measure.id
+        )
+        known = await db.scalar(statement)
+        again = await db.scalar(select(Observation.id).where(Observation.supersedes_id == data.supersedes_id))
+        faults.unless(known is not None, "/supersedes_id", "unknown", "There is no such observation of this measure.")
+        faults.unless(again is None, "/supersedes_id", "superseded", "That observation has been superseded already.")
+    faults.raise_any(ObservationInvalid)
+
+
+async def list_observations(db: AsyncSession, actor: Actor, outcome_id: UUID, paging: Paging) -> Sequence[Observation]:
+    await find_outcome(db, actor, outcome_id)
+    statement = select(Observation).where(Observation.outcome_id == outcome_id)
+    return (await db.scalars(after(statement, Observation.recorded_at, Observation.id, paging))).all()
+
+
+async def _latest_observations(db: AsyncSession, outcome_id: UUID) -> dict[UUID, Observation]:
+    """The last seen value of each measure that no other observation supersedes."""
+    superseded = select(Observation.supersedes_id).where(
+        Observation.outcome_id == outcome_id, Observation.supersedes_id.is_not(None)
+    )
+    statement = (
+        select(Observation)
+        .where(Observation.outcome_id == outcome_id, Observation.id.not_in(superseded))
+        .order_by(Observation.measure_id, Observation.observed_on.desc(), Observation.id.desc())
+        .ext(distinct_on(Observation.measure_id))
+    )
+    return {row.measure_id: row for row in await db.scalars(statement)}
+
+
+async def view(db: AsyncSession, outcome: Outcome) -> OutcomeView:
+    """The whole outcome: measures with progress, and the ledger's sums."""
+    await db.flush()
+    rows = await db.scalars(select(Measure).where(Measure.outcome_id == outcome.id).order_by(Measure.number))
+    latest = await _latest_observations(db, outcome.id)
+    measures = []
+    for row in rows:
+        seen = latest.get(row.id)
+        progress = rules.progress(row.baseline_value, row.target_value, seen.value if seen else None)
+        measures.append(MeasureView.of(row, seen, progress))
+    return OutcomeView.of(outcome, measures, await ledger(db, outcome))
+
+
+async def ledger(db: AsyncSession, outcome: Outcome) -> LedgerView:
+    statement = (
+        select(LedgerEntry.kind, func.sum(LedgerEntry.delta))
+        .where(LedgerEntry.outcome_id == outcome.id)
+        .group_by(LedgerEntry.kind)
+    )
+    sums = {kind: amount for kind, amount in await db.execute(statement)}
+    zero = Decimal(0)
+
+    def money(amount: Decimal) -> Money:
+        return Money.of(amount, outcome.currency)
+
+    committed = sums.get(LedgerKind.COMMITTED, zero)
+    return LedgerView(
+        committed=money(committed),
+        accepted=money(sums.get(LedgerKind.ACCEPTED, zero)),
+        paid=money(sums.get(LedgerKind.PAID, zero)),
+        uncommitted=money(outcome.envelope - committed),
+    )
+
+
+async def commit_to(db: AsyncSession, outcome: Outcome, lot_id: UUID, amount: Decimal, reason: str) -> None:
+    """Set what a lot commits of a *locked* outcome's envelope to `amount` (net); raises EnvelopeExceeded."""
+    await db.flush()
+    of_outcome = (LedgerEntry.outcome_id == outcome.id, LedgerEntry.kind == LedgerKind.COMMITTED)
+    whole = func.coalesce(func.sum(LedgerEntry.delta), 0)
+    of_lot = func.coalesce(func.sum(LedgerEntry.delta).filter(LedgerEntry.lot_id == lot_id), 0)
+    committed, so_far = (await db.execute(select(whole, of_lot).where(*of_outcome))).one()
+    delta = amount - so_far
+    if delta == 0:
+        return
+    rules.check_commitment(committed, delta, outcome.envelope)
+    await _move(db, outcome.id, lot_id, LedgerKind.COMMITTED, delta, reason)
+
+
+async def add_spend(
+    db: AsyncSession, outcome_id: UUID, lot_id: UUID, kind: LedgerKind, delta: Decimal, reason: str
+) -> None:
+    """Add accepted or paid work (net) to the ledger; a negative amount takes some back."""
+    assert kind is not LedgerKind.COMMITTED, "commitments go through commit_to"
+    await _move(db, outcome_id, lot_id, kind, delta, reason)
+
+
+async def _move(
+    db: AsyncSession, outcome_id: UUID, lot_id: UUID, kind: LedgerKind, delta: Decimal, reason: str
+) -> None:
+    db.add(LedgerEntry(id=new_id(), outcome_id=outcome_id, lot_id=lot_id, kind=kind, delta=delta, reason=reason))
+    await db.flush()

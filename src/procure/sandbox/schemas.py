@@ -1,0 +1,26 @@
+"""What is sent and answered about the clock."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+
+class ClockMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Move the clock to an instant, at or after the present one."""
+
+    EXAMPLE: ClassVar[object] = {"to": "2026-12-08T12:00:00Z"}
+
+    to: Annotated[datetime, Meta(tz=True)]
+
+
+class ClockView(msgspec.Struct, frozen=True):
+    """Procurement's time now, UTC, and how many seconds of it the sandbox has added (0 outside a sandbox)."""
+
+    now: datetime
+    ahead_seconds: float
+
+    @classmethod
+    def of(cls, now: datetime, ahead: timedelta) -> "ClockView":
+        return cls(now, ahead.total_seconds())

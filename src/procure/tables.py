@@ -1,0 +1,18 @@
+"""Every table, imported in one place for Alembic."""
+
+import procure.awards.models
+import procure.bids.models
+import procure.contracts.models
+import procure.enquiries.models
+import procure.evaluation.models
+import procure.finance.models
+import procure.identity.models
+import procure.journal.models
+import procure.lots.models
+import procure.organisations.models
+import procure.outcomes.models
+import procure.policy.models
+import procure.sandbox.models  # noqa: F401 - each import registers its tables
+from procure.kit.db import Base
+
+metadata = Base.metadata

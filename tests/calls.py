@@ -1,0 +1,56 @@
+"""Requests as a client makes them: a real token for the actor, JSON there and back."""
+
+from typing import Any
+
+import httpx
+from litestar import Litestar
+
+from procure.identity import tokens
+from procure.kit.actor import Actor
+
+
+class Call:
+    """`await call.post(actor, "/v1/lots", {...})`; an actor of None sends no token."""
+
+    def __init__(self, client: httpx.AsyncClient, app: Litestar) -> None:
+        self.client, self.app = client, app
+
+    def headers(self, actor: Actor | None) -> dict[str, str]:
+        if actor is None:
+            return {}
+        assert actor.client_id is not None
+        token = tokens.issue(self.app.state.signing_key, self.app.state.settings, actor.client_id, actor.scopes)
+        return {"Authorization": f"Bearer {token}"}
+
+    async def __call__(
+        self, method: str, actor: Actor | None, path: str, json: Any = None, **more: Any
+    ) -> httpx.Response:
+        headers = {**self.headers(actor), **more.pop("headers", {})}
+        return await self.client.request(method, path, json=json, headers=headers, **more)
+
+    async def get(self, actor: Actor | None, path: str, **more: Any) -> httpx.Response:
+        return await self("GET", actor, path, **more)
+
+    async def post(self, actor: Actor | None, path: str, json: Any = None, **more: Any) -> httpx.Response:
+        return await self("POST", actor, path, json, **more)
+
+    async def put(self, actor: Actor | None, path: str, json: Any = None, **more: Any) -> httpx.Response:
+        return await self("PUT", actor, path, json, **more)
+
+    async def patch(self, actor: Actor | None, path: str, json: Any = None, **more: Any) -> httpx.Response:
+        return await self("PATCH", actor, path, json, **more)
+
+
+def ok(reply: httpx.Response, status: int = 200) -> Any:
+    """The reply's body; any other status fails with the problem in view."""
+    assert reply.status_code == status, f"{reply.status_code}: {reply.text}"
+    return reply.json()
+
+
+def problem(reply: httpx.Response, status: int, slug: str) -> dict[str, Any]:
+    """The problem's body, if that is the one which was expected."""
+    assert reply.headers["content-type"].startswith("application/problem+json"), reply.text
+    body: dict[str, Any] = reply.json()
+    assert (reply.status_code, body["type"].rpartition("/")[2]) == (status, slug), reply.text
+    assert body["request_id"] == reply.headers["x-request-id"]
+    return body

@@ -1,0 +1,171 @@
+"""Real PostgreSQL for every test: one embedded cluster per run, migrated once, cloned for those that commit.
+
+`db` and `client` work inside one outer transaction that is rolled back; `world` is a committed database of its own, for what
+needs several connections: races, journal readers, refusals beside a held lock.
+"""
+
+import itertools
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from litestar import Litestar
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from calls import Call
+from procure.app import create_app, vault_clock
+from procure.kit.db import Sessions, make_engine, make_sessions
+from procure.kit.postgres import Embedded, Urls, remove
+from procure.kit.settings import Settings
+from procure.migrations import migrate
+from procure.vault.keyring import FileKeyring
+
+BASE_URL = "http://procure.test"
+#: Durability is not what these tests are about; the fault drills run with it.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+@pytest.fixture(scope="session")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Generator[Urls]:
+    """A cluster of this run, its database `procure` migrated by Alembic."""
+    home = tmp_path_factory.mktemp("postgres")
+    embedded = Embedded(home, settings=FAST)
+    urls = embedded.start()
+    try:
+        migrate(urls.owner)
+        yield urls
+    finally:
+        embedded.stop()
+        remove(home)
+
+
+@pytest.fixture(scope="session")
+async def sandboxed(urls: Urls) -> Urls:
+    """The database with the clock's row writable by the service's role, as `procure db sandbox` does it."""
+    engine = create_async_engine(urls.owner, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.execute(text("GRANT INSERT, UPDATE ON sandbox_clock TO procure_app"))
+    await engine.dispose()
+    admin = create_async_engine(urls.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    async with admin.connect() as connection:  # now, while nobody is connected to what is copied
+        await connection.execute(text("CREATE DATABASE pristine TEMPLATE procure OWNER procure_owner"))
+    await admin.dispose()
+    return urls
+
+
+@pytest.fixture(scope="session")
+async def engine(sandboxed: Urls) -> AsyncGenerator[AsyncEngine]:
+    engine = make_engine(sandboxed.app, pool_size=5)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def connection(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """One connection with one outer transaction, rolled back when the test ends."""
+    async with engine.connect() as connection:
+        outer = await connection.begin()
+        yield connection
+        await outer.rollback()
+
+
+@pytest.fixture
+def sessions(connection: AsyncConnection) -> Sessions:
+    """Sessions whose commits are savepoints of the outer transaction."""
+    return async_sessionmaker(
+        connection, expire_on_commit=False, autoflush=False, join_transaction_mode="create_savepoint"
+    )
+
+
+@pytest.fixture
+async def db(sessions: Sessions) -> AsyncGenerator[AsyncSession]:
+    async with sessions() as session:
+        yield session
+
+
+@pytest.fixture
+def settings(urls: Urls, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=urls.app,
+        keys_path=tmp_path / "keys",
+        base_url=BASE_URL,
+        sandbox=True,
+        log_level="error",
+    )
+
+
+@pytest.fixture
+def vault(settings: Settings, sessions: Sessions) -> FileKeyring:
+    return FileKeyring(settings.keys_path / "vault", vault_clock(settings, sessions))
+
+
+@pytest.fixture
+def app(settings: Settings, sessions: Sessions, vault: FileKeyring) -> Litestar:
+    return create_app(settings, sessions=sessions, vault=vault)
+
+
+@pytest.fixture
+async def client(app: Litestar) -> AsyncGenerator[httpx.AsyncClient]:
+    """The service without a network, as anyone: no token."""
+    # A real 500 must fail the test's assertion on the reply, not surface as an exception that production would not show.
+    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        yield client
+
+
+@pytest.fixture
+def call(app: Litestar, client: httpx.AsyncClient) -> Call:
+    """Requests in an actor's name, inside the test's transaction."""
+    return Call(client, app)
+
+
+@dataclass(frozen=True)
+class World:
+    """A committed database of one test's own, and the service on it."""
+
+    urls: Urls
+    settings: Settings
+    sessions: Sessions
+    vault: FileKeyring
+    app: Litestar
+    client: httpx.AsyncClient
+
+    @property
+    def call(self) -> Call:
+        return Call(self.client, self.app)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def world(sandboxed: Urls, tmp_path: Path) -> AsyncGenerator[World]:
+    """Cloned from the migrated database, dropped afterwards."""
+    name = f"world_{next(_numbers)}"
+    admin = create_async_engine(sandboxed.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    async with admin.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name} TEMPLATE pristine OWNER procure_owner"))
+    urls = Urls(*(url.replace("/procure?", f"/{name}?") for url in (sandboxed.owner, sandboxed.app, sandboxed.admin)))
+    engine = make_engine(urls.app, pool_size=20)
+    sessions = make_sessions(engine)
+    settings = Settings(
+        database_url=urls.app,
+        keys_path=tmp_path / "keys",
+        base_url=BASE_URL,
+        sandbox=True,
+        log_level="error",
+    )
+    vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, sessions))
+    app = create_app(settings, sessions=sessions, vault=vault)
+    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        yield World(urls, settings, sessions, vault, app, client)
+    await engine.dispose()
+    async with admin.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    await admin.dispose()

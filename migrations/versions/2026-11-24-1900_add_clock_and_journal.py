@@ -14,6 +14,10 @@ FUNCTIONS = """
 CREATE FUNCTION app_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
   SELECT clock_timestamp() + coalesce((SELECT ahead FROM sandbox_clock), interval '0')
 $$;
+CREATE FUNCTION app_instant(moment timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT replace(CASE WHEN moment = date_trunc('second', moment) THEN (moment AT TIME ZONE 'UTC')::text
+    ELSE rpad((moment AT TIME ZONE 'UTC')::text, 26, '0') END, ' ', 'T') || 'Z'
+$$;
 CREATE FUNCTION app_xid() RETURNS bigint LANGUAGE sql VOLATILE AS $$
   SELECT pg_current_xact_id()::text::bigint
 $$;
@@ -90,8 +94,8 @@ def _journal() -> None:
 def downgrade() -> None:
     for table in ("journal_hold_ends", "journal_personal", "journal_entries", "sandbox_clock"):
         op.execute(f"DROP TABLE {table} CASCADE")
-    for function in ("app_now", "app_xid", "app_cluster"):
-        op.execute(f"DROP FUNCTION {function}()")
+    for function in ("app_now()", "app_instant(timestamptz)", "app_xid()", "app_cluster()"):
+        op.execute(f"DROP FUNCTION {function}")
     op.execute("REVOKE SELECT ON alembic_version FROM procure_app")
     op.execute("ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE USAGE ON SEQUENCES FROM procure_app")
     op.execute("REVOKE USAGE ON SCHEMA public FROM procure_app")

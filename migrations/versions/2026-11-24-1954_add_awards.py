@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_awards")),
         sa.UniqueConstraint("reference", name=op.f("uq_awards_reference")),
     )
+    op.create_index("ix_awards_created_at", "awards", ["created_at", "id"], unique=False)
     op.create_index("ix_awards_lot_id", "awards", ["lot_id", "created_at", "id"], unique=False)
     op.create_index(
         "uq_awards_live", "awards", ["lot_id"], unique=True, postgresql_where="status IN ('recommended', 'approved')"
@@ -71,5 +72,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("uq_awards_live", table_name="awards", postgresql_where="status IN ('recommended', 'approved')")
     op.drop_index("ix_awards_lot_id", table_name="awards")
+    op.drop_index("ix_awards_created_at", table_name="awards")
     op.drop_table("awards")
     op.execute("DROP SEQUENCE award_references")

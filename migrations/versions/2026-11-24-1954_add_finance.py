@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("ordered_on", sa.Date(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("app_now()"), nullable=False),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_orders_amount")),
         sa.ForeignKeyConstraint(["buyer_id"], ["organisations.id"], name=op.f("fk_orders_buyer_id_organisations")),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("fk_orders_contract_id_contracts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
@@ -88,6 +89,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("buyer_id", "external_id", name=op.f("uq_payments_buyer_id_external_id")),
     )
     op.create_index("ix_payments_buyer_id", "payments", ["buyer_id", "created_at", "id"], unique=False)
+    op.create_index("ix_payments_contract_id", "payments", ["contract_id"], unique=False)
     op.create_index("ix_payments_invoice_id", "payments", ["invoice_id"], unique=False)
     op.execute("GRANT SELECT, INSERT, UPDATE ON invoices TO procure_app")
     op.execute("GRANT SELECT, INSERT ON orders TO procure_app")
@@ -96,6 +98,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_payments_invoice_id", table_name="payments")
+    op.drop_index("ix_payments_contract_id", table_name="payments")
     op.drop_index("ix_payments_buyer_id", table_name="payments")
     op.drop_table("payments")
     op.drop_index(op.f("ix_invoices_contract_id"), table_name="invoices")

@@ -20,6 +20,7 @@ from procure.kit import clock, logs
 from procure.kit.db import Sessions, make_engine, make_sessions
 from procure.kit.http import ApiRequest, authorise, provide_actor, provide_db, provide_page, with_request_id
 from procure.kit.problems import HANDLERS
+from procure.kit.reads import PooledReads, Reads, SessionReads
 from procure.kit.settings import Settings
 from procure.lots.controllers import LotController
 from procure.organisations.controllers import OrganisationController
@@ -49,16 +50,18 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
     """The ASGI application. `sessions` and `vault` are given by tests that look inside one transaction."""
     logs.configure(level=settings.log_level, form=settings.log_format)
     engine = None if sessions else make_engine(settings.database_url, pool_size=settings.pool_size)
+    reads: Reads = SessionReads(sessions) if sessions else PooledReads(settings.database_url, size=settings.pool_size)
     sessions = sessions or make_sessions(_given(engine))
     vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, sessions))
     signing_key = SigningKey.load(settings.keys_path)
-    return Litestar(
+    app = Litestar(
         route_handlers=[*ROUTES, *(SANDBOX_ROUTES if settings.sandbox else [])],
         state=State(
             {
                 "authenticate": Authenticator(settings, sessions, signing_key),
                 "base_url": settings.base_url.rstrip("/"),
                 "body_max_bytes": settings.body_max_bytes,
+                "reads": reads,
                 "record": record_refusal,
                 "sessions": sessions,
                 "settings": settings,
@@ -70,18 +73,26 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
             "actor": Provide(provide_actor),
             "db": Provide(provide_db),
             "page": Provide(provide_page),
+            "reads": Provide(provide_reads, sync_to_thread=False),
             "signing_key": Provide(provide_signing_key, sync_to_thread=False),
             "vault": Provide(provide_vault, sync_to_thread=False),
         },
-        guards=[authorise],
+        before_request=authorise,
         exception_handlers=dict(HANDLERS),
-        middleware=[with_request_id],
         request_class=ApiRequest,
         request_max_body_size=settings.body_max_bytes,
         openapi_config=document.config([docs.DocsPage()]),
-        lifespan=[_disposing(engine)] if engine else [],
+        lifespan=[_disposing(engine, reads)] if engine else [],
         logging_config=None,
     )
+    # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
+    app.asgi_handler = with_request_id(app.asgi_handler)
+    return app
+
+
+def provide_reads(state: State) -> Reads:
+    reads: Reads = state.reads
+    return reads
 
 
 def provide_vault(state: State) -> Vault:
@@ -112,10 +123,11 @@ def _given(engine: AsyncEngine | None) -> AsyncEngine:
     return engine
 
 
-def _disposing(engine: AsyncEngine) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _disposing(engine: AsyncEngine, reads: Reads) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None]:
         yield
+        await reads.close()
         await engine.dispose()
 
     return lifespan

@@ -169,7 +169,7 @@ def test_the_offer_of_these_tests_is_valid() -> None:
         ),
         ({"currency": "GBP"}, {"currency": "EUR"}, ("/ceiling/currency", "currency")),
         (
-            {"deliverables": OFFER.deliverables * 8},
+            {"deliverables": list(OFFER.deliverables) * 8},
             {"deliverables": list(OFFER.deliverables) * 9},
             ("/deliverables", "too-many-deliverables"),
         ),

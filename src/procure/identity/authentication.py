@@ -42,12 +42,12 @@ class Authenticator:
 
     def _token(self, text: str) -> Token:
         """Verified now, or before and not expired since."""
-        digest = hashlib.sha256(text.encode()).digest()
+        digest, now = hashlib.sha256(text.encode()).digest(), wall_now()
         token = self._verified.get(digest)
         if token is None:
-            token = verify(self._key, self._settings, text)
+            token = verify(self._key, self._settings, text, now=now)
             self._keep(digest, token)
-        elif token.expires_at <= wall_now().timestamp():
+        elif token.expires_at <= now.timestamp():
             del self._verified[digest]
             raise TokenRefused
         else:

@@ -189,8 +189,7 @@ class TokenController(Controller):
     ) -> Response[TokenView]:
         """Exchange a client's id and secret (HTTP Basic) for a bearer token (RFC 6749, section 4.4; RFC 9068).
 
-        Errors are OAuth's own, not problems. A client of a suspended organisation, or of a person who has left, is
-        `unauthorized_client`.
+        Errors are OAuth's own, not problems. A client of a suspended organisation is `unauthorized_client`.
         """
         view = await oauth.grant(
             request.app.state.sessions,

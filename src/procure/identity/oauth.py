@@ -41,7 +41,7 @@ BODY_MAX_BYTES = 8192
 FIELDS_MAX = 20
 METHOD = "client_secret_basic"
 _UNKNOWN = "The client is unknown or its secret is wrong."
-_STOPPED = "The client's organisation is suspended, or its person is no member there any more."
+_STOPPED = "The client's organisation is suspended, or its person has left it."
 # Authlib refuses plain HTTP, which is what reaches the service when TLS ends in front of it.
 _URI = "https://procure/oauth/token"
 log = structlog.get_logger(__name__)
@@ -144,11 +144,14 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
         return self._client
 
     def authenticate_client(self, request: Any, methods: list[str], endpoint: str = "token") -> _CallingClient:
+        # Unknown, revoked or a wrong secret are one answer: who exists is nobody's to find out.
+        unknown = InvalidClientError(status_code=401, description=_UNKNOWN)
+        if self._client is None:
+            raise unknown
         try:
             client: _CallingClient = super().authenticate_client(request, methods, endpoint)
         except InvalidClientError:
-            # Unknown, revoked or a wrong secret are one answer: who exists is nobody's to find out.
-            raise InvalidClientError(status_code=401, description=_UNKNOWN) from None
+            raise unknown from None
         try:
             check_standing(client.standing)
         except Fact:

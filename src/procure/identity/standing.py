@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,10 +18,13 @@ from procure.identity.models import Client, Membership
 from procure.identity.rules import ClientStatus, MembershipStatus, Standing
 from procure.kit.actor import OrganisationKind, Role
 from procure.kit.db import Sessions
+from procure.kit.errors import Unavailable
 from procure.organisations.models import Organisation
 from procure.organisations.rules import OrganisationStatus
 
 TIMEOUT_S = 5.0
+#: More closed connections than a pool holds, and the database itself is closing them.
+CLOSED_MAX = 100
 _SELECT = (
     select(
         Client.secret_hash,
@@ -49,14 +51,24 @@ _SQL = str(_SELECT.compile(dialect=dialect()))  # type: ignore[no-untyped-call]
 async def read(sessions: Sessions, client_id: UUID) -> Standing | None:
     """None if there is no such client. Errors of the driver are left to `kit.problems`."""
     async with _connection(sessions) as connection:
-        driver: Any = (await connection.get_raw_connection()).driver_connection
+        driver = await _driver(connection)
         try:
             row = await driver.fetchrow(_SQL, client_id, timeout=TIMEOUT_S)
-        except (asyncpg.InterfaceError, OSError):
+        except BaseException:
             # SQLAlchemy did not see it break, and would hand it to the next request.
             await connection.invalidate()
             raise
     return _standing(client_id, row) if row is not None else None
+
+
+async def _driver(connection: AsyncConnection) -> Any:
+    """asyncpg's own connection. A restart of the database leaves closed ones in the pool; each is replaced when it is met."""
+    for _ in range(CLOSED_MAX):
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        if not driver.is_closed():
+            return driver
+        await connection.invalidate()
+    raise Unavailable("The database can't answer just now; try again shortly.")
 
 
 @asynccontextmanager

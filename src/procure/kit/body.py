@@ -2,12 +2,15 @@
 
 msgspec stops at the first fault, so the happy path is one decode and one convert; only when that fails is the value walked field
 by field to find every fault. Text is trimmed before its length is checked; NUL and other control characters are refused since
-PostgreSQL stores no NUL and nobody reads the others.
+PostgreSQL stores no NUL and nobody reads the others. A name given twice in one object is refused (RFC 7493, section 2.3): of two
+amounts the sender may mean the one that we would not take.
 """
 
+import json
 import re
+from datetime import date
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -17,6 +20,9 @@ from procure.kit.errors import Fault, Faults, Invalid, Malformed
 T = TypeVar("T")
 DEPTH_MAX = 32
 FAULTS_MAX = 100
+#: Years in which a date makes sense here, and with which the calendar can reckon without falling off its end.
+YEAR_MIN, YEAR_MAX = 1900, 2199
+_TOO_DEEP = f"The body is nested deeper than {DEPTH_MAX} levels."
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -36,30 +42,56 @@ def read(body: bytes, type_: type[T]) -> T:
     """Decode `body` into `type_`; raises BodyMalformed (400) or BodyInvalid (422) with every fault."""
     try:
         raw = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except RecursionError:
+        raise BodyMalformed(_TOO_DEEP) from None
+    except ValueError as error:  # a UnicodeDecodeError where it is not UTF-8
         raise BodyMalformed(f"The body is not readable as JSON: {error}.") from error
-    return convert(raw, type_)
+    cleaned, faults = _cleaned(raw)
+    json.loads(body, object_pairs_hook=_refuse_repeated, parse_int=len, parse_float=len)
+    return _convert(cleaned, type_, faults)
 
 
 def convert(raw: Any, type_: type[T]) -> T:
     """Plain JSON values into `type_`, after trimming; raises BodyInvalid with every fault."""
-    faults = Faults()
-    cleaned = _clean(raw, "", 0, faults)
-    if not faults.found:
-        try:
-            return msgspec.convert(cleaned, type_)
-        except msgspec.ValidationError as error:
-            first = error
+    cleaned, faults = _cleaned(raw)
+    return _convert(cleaned, type_, faults)
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise BodyMalformed(f"`{name[:64]}` is given twice in one object.")
+        seen.add(name)
+
+
+def _convert(cleaned: Any, type_: type[T], faults: Faults) -> T:
+    try:
+        value = msgspec.convert(cleaned, type_)
+    except msgspec.ValidationError as error:
         _walk(cleaned, type_, "", faults)
-        if not faults.found:  # what the walk can't see (a rule across fields) msgspec has said itself
-            faults.add(_pointer_of(first), "invalid", _sentence(first))
+        if not faults.found:  # what the walk can't see msgspec has said itself
+            faults.add(_pointer_of(error), "invalid", _sentence(error))
+        _refuse(faults)
+    _check_dates(value, "", faults)
+    if faults.found:
+        _refuse(faults)
+    return value
+
+
+def _refuse(faults: Faults) -> NoReturn:
     faults.found = faults.found[:FAULTS_MAX]
     faults.raise_as(BodyInvalid, "The body does not fit: see `errors`.")
 
 
+def _cleaned(raw: Any) -> tuple[Any, Faults]:
+    faults = Faults()
+    return _clean(raw, "", 0, faults), faults
+
+
 def _clean(value: Any, pointer: str, depth: int, faults: Faults) -> Any:
     if depth > DEPTH_MAX:
-        raise BodyMalformed(f"The body is nested deeper than {DEPTH_MAX} levels.")
+        raise BodyMalformed(_TOO_DEEP)
     if isinstance(value, str):
         if _CONTROL.search(value):
             faults.add(pointer, "control-character", "Text may not contain NUL or other control characters.")
@@ -77,28 +109,44 @@ def escape(key: str) -> str:
 
 
 def _walk(value: Any, type_: Any, pointer: str, faults: Faults) -> None:
-    """Add a fault for each leaf that does not fit, descending through structs and lists."""
-    inner = _without_annotation(type_)
+    """Add a fault for each leaf that does not fit, descending through structs and lists, until there are enough."""
+    inner, bounds = _unwrapped(type_)
+    before = len(faults.found)
+    if before >= FAULTS_MAX:
+        return
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and isinstance(value, dict):
-        before = len(faults.found)
         _walk_struct(value, inner, pointer, faults)
-        if len(faults.found) > before:
-            return
     elif get_origin(inner) is list and isinstance(value, list):
-        before = len(faults.found)
         for index, item in enumerate(value):
             _walk(item, get_args(inner)[0], f"{pointer}/{index}", faults)
-        if len(faults.found) > before:
-            return
+        type_ = type_ if len(faults.found) == before else _bounded(list[Any], bounds)
+        before = len(faults.found)
+    if len(faults.found) == before:
+        _check_leaf(value, type_, pointer, faults)
+
+
+def _check_leaf(value: Any, type_: Any, pointer: str, faults: Faults) -> None:
     try:
-        msgspec.convert(value, type_)
+        _check_dates(msgspec.convert(value, type_), pointer, faults)
     except msgspec.ValidationError as error:
         faults.add(pointer + _pointer_of(error), _code(error), _sentence(error))
 
 
+def _check_dates(value: Any, pointer: str, faults: Faults) -> None:
+    if isinstance(value, date):
+        said = f"A year lies between {YEAR_MIN} and {YEAR_MAX}."
+        faults.unless(YEAR_MIN <= value.year <= YEAR_MAX, pointer, "year", said)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            _check_dates(getattr(value, name), f"{pointer}/{name}", faults)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_dates(item, f"{pointer}/{index}", faults)
+
+
 def _walk_struct(value: dict[str, Any], struct: type[msgspec.Struct], pointer: str, faults: Faults) -> None:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
-    for name in value.keys() - fields.keys():
+    for name in sorted(value.keys() - fields.keys()):
         faults.add(f"{pointer}/{escape(name)}", "unknown-field", f"There is no field `{name[:64]}` here.")
     for name, field in fields.items():
         if name in value:
@@ -107,15 +155,21 @@ def _walk_struct(value: dict[str, Any], struct: type[msgspec.Struct], pointer: s
             faults.add(f"{pointer}/{name}", "required", f"`{name}` is required.")
 
 
-def _without_annotation(type_: Any) -> Any:
-    """The type below Annotated and below `| None` or `| UnsetType`."""
+def _unwrapped(type_: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The type below Annotated and below `| None` or `| UnsetType`, and what Annotated said of it."""
+    bounds: tuple[Any, ...] = ()
     while get_origin(type_) is Annotated:
-        type_ = get_args(type_)[0]
+        type_, *more = get_args(type_)
+        bounds += tuple(more)
     if get_origin(type_) in (Union, UnionType):
         others = [arg for arg in get_args(type_) if arg not in (type(None), UnsetType)]
         if len(others) == 1:
-            return _without_annotation(others[0])
-    return type_
+            return _unwrapped(others[0])
+    return type_, bounds
+
+
+def _bounded(type_: Any, bounds: tuple[Any, ...]) -> Any:
+    return Annotated[(type_, *bounds)] if bounds else type_
 
 
 _AT = re.compile(r" - at `\$(.*)`$")

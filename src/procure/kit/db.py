@@ -102,6 +102,11 @@ class Structs(TypeDecorator[Any]):
         return msgspec.convert(value, self.type_) if value is not None else None
 
 
+def server_settings() -> dict[str, str]:
+    """What every connection of the service sets: bounded waits, UTC, and no compilation of queries that run for a millisecond."""
+    return {"statement_timeout": "30s", "lock_timeout": "10s", "timezone": "UTC", "jit": "off"}
+
+
 def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     """An engine with bounded waits: 5 s for a connection, 10 s for a lock, 30 s for a statement."""
     return create_async_engine(
@@ -109,11 +114,12 @@ def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
+        hide_parameters=True,  # what a failing statement was given is nobody's to read in a log
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
         connect_args={
             "timeout": 5,
-            "server_settings": {"statement_timeout": "30s", "lock_timeout": "10s", "timezone": "UTC"},
+            "server_settings": server_settings(),
         },
     )
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import structlog
-from litestar import Request
+from litestar import MediaType, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.enums import ParamType, ScopeType
+from litestar.enums import HttpMethod, ParamType, ScopeType
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import ParameterKwarg
@@ -23,8 +23,8 @@ from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
 from procure.kit.errors import Fault, Forbidden
 from procure.kit.ids import new_id
-from procure.kit.paging import LIMIT_DEFAULT, Cursor, Limit, Paging, decode_cursor
-from procure.kit.problems import ParametersInvalid
+from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
+from procure.kit.problems import ParametersInvalid, allowed_methods
 from procure.kit.scopes import Scope as Permission
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -74,44 +74,62 @@ def client_credentials() -> dict[str, Any]:
     return {"opt": {"public": True, "own_credentials": True}, "security": [{"client": []}]}
 
 
-async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
-    """The app's one guard: known parameters, then who is calling, then whether they may."""
-    refuse_unknown_parameters(connection, handler)
+async def authorise(request: Request[Any, Any, Any]) -> None:
+    """Before every handler: known parameters, then who is calling, then whether they may.
+
+    A `before_request` hook, not a guard: Litestar copies the handler for each guard of each request.
+    """
+    handler = request.route_handler
+    refuse_unknown_parameters(request, handler)
     scope: Permission | None = handler.opt.get("scope")
-    if scope is None and not handler.opt.get("public"):
-        connection.scope["user"] = ANYONE  # static files and the document: no caller, no data of anyone's
+    if scope is None and (not _honours_token(handler) or "authorization" not in request.headers):
+        request.scope["user"] = ANYONE
         return
-    if scope is None and (handler.opt.get("own_credentials") or "authorization" not in connection.headers):
-        connection.scope["user"] = ANYONE
-        return
-    actor = await connection.app.state.authenticate(connection)
-    connection.scope["user"] = actor
+    actor = await request.app.state.authenticate(request)
+    request.scope["user"] = actor
     if scope is not None and scope not in actor.scopes:
         raise ScopeMissing(f"This needs the scope `{scope}`; ask for it, and hold a role that has it.")
+
+
+def _honours_token(handler: BaseRouteHandler) -> bool:
+    """Public operations do; assets and the document belong to nobody, and the token endpoint has credentials of its own."""
+    return bool(handler.opt.get("public")) and not handler.opt.get("own_credentials")
 
 
 def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
     if not connection.scope["query_string"]:
         return
+    given = connection.query_params
     known = _known_parameters(handler)
     faults = [
         Fault(f"/{name[:64]}", "unknown-parameter", f"There is no parameter `{name[:64]}` here.")
-        for name in connection.query_params
+        for name in given
         if name not in known
     ]
     faults += [
         Fault(f"/{name}", "repeated-parameter", f"`{name}` may be given once.")
         for name in known
-        if len(connection.query_params.getall(name, [])) > 1
+        if len(given.getall(name, [])) > 1
     ]
     if faults:
         raise ParametersInvalid("A query parameter is unknown or repeated: see `errors`.", faults=faults)
+    _refuse_bad_page(given.get("limit"), given.get("cursor"))
+
+
+def _refuse_bad_page(limit: str | None, cursor: str | None) -> None:
+    """Before any dependency: when one of them fails, Litestar forgets to close the session that another has opened."""
+    if limit is not None and not (re.fullmatch(r"[0-9]{1,3}", limit) and 1 <= int(limit) <= LIMIT_MAX):
+        fault = Fault("/limit", "parameter", f"`limit` is a whole number from 1 to {LIMIT_MAX}.")
+        raise ParametersInvalid(fault.message, faults=[fault])
+    if cursor is not None:
+        decode_cursor(cursor)
 
 
 @functools.cache
 def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
-    signatures = [handler.parsed_fn_signature]
-    signatures += [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
+    asked = handler.parsed_fn_signature.parameters
+    providers = [provider for name, provider in handler.resolve_dependencies().items() if name in asked]
+    signatures = [handler.parsed_fn_signature, *(provider.parsed_fn_signature for provider in providers)]
     return frozenset(
         field.kwarg_definition.query or name
         for signature in signatures
@@ -120,7 +138,7 @@ def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     )
 
 
-async def provide_db(state: State, request: Request[Any, Any, Any]) -> AsyncGenerator[AsyncSession]:
+async def provide_db(state: State) -> AsyncGenerator[AsyncSession]:
     """The app's only generator dependency: with exactly one, Litestar commits *before* it sends the reply."""
     async with transaction(state.sessions, state.record) as db:
         yield db
@@ -140,6 +158,11 @@ async def provide_page(request: Request[Any, Any, Any], limit: Limit = LIMIT_DEF
     )
 
 
+def encoded(body: bytes) -> Response[Any]:
+    """A reply whose JSON is made already, by PostgreSQL; the handler's annotation says what it is."""
+    return Response(body, media_type=MediaType.JSON)
+
+
 Db = NamedDependency[AsyncSession]
 Caller = NamedDependency[Actor]
 PageAsked = NamedDependency[Paging]
@@ -154,13 +177,17 @@ def request_id_of(scope: Scope) -> str:
 
 
 def with_request_id(app: ASGIApp) -> ASGIApp:
-    """Outermost middleware: a request id in state, log context and reply header, and one log line per request."""
+    """Around the whole application: a request id in state, log context and reply header, and one log line per request.
+
+    Here too, since the router knows neither rightly: HEAD is GET without its body (RFC 9110, section 9.3.2), and OPTIONS
+    names every method of the path.
+    """
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        request_id = request_id_of(scope)
+        request_id, method = request_id_of(scope), str(scope["method"])
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         started, status = time.perf_counter(), 0
 
@@ -169,14 +196,26 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            elif method == "HEAD" and message["type"] == "http.response.body":
+                message["body"] = b""
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await app(scope, receive, send_with_id)
+            if method == "OPTIONS" and (allowed := allowed_methods(scope["litestar_app"], scope["path"])):
+                await _answer_options(allowed, send_with_id)
+            else:
+                scope["method"] = HttpMethod.GET if method == "HEAD" else scope["method"]
+                await app(scope, receive, send_with_id)
             took_ms = round((time.perf_counter() - started) * 1000, 1)
-            log.info("request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+            log.info("request", method=method, path=scope["path"], status=status, took_ms=took_ms)
 
     return handle
+
+
+async def _answer_options(allowed: list[str], send: Send) -> None:
+    headers = [(b"allow", ", ".join(allowed).encode())]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 __all__ = [
@@ -186,6 +225,7 @@ __all__ = [
     "PageAsked",
     "authorise",
     "client_credentials",
+    "encoded",
     "provide_actor",
     "provide_db",
     "provide_page",

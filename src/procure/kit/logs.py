@@ -3,9 +3,11 @@
 import logging
 import sys
 
+import msgspec
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
+_encoder = msgspec.json.Encoder(enc_hook=repr)
 _LEVELS = logging.getLevelNamesMapping()
 
 
@@ -19,10 +21,16 @@ def configure(*, level: str, form: str) -> None:
             *_rendering(form),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(level.upper(), logging.INFO)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer)
+        if form == "json"
+        else structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def _json(_logger: object, _method: str, event: EventDict) -> bytes:
+    return _encoder.encode(event)
 
 
 def _rendering(form: str) -> list[Processor]:
@@ -30,4 +38,4 @@ def _rendering(form: str) -> list[Processor]:
     if form == "console":
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
+    return [structlog.processors.ExceptionRenderer(frames), _json]

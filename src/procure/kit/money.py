@@ -31,7 +31,11 @@ class Money(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def of(cls, amount: Decimal, currency: str) -> "Money":
-        return cls(f"{amount.quantize(CENT):f}", currency)
+        """An amount that is exact to the hundredth; ValueError for any other: who rounds says so, with `rounded`."""
+        exact = amount.quantize(CENT)
+        if exact != amount:
+            raise ValueError(f"{amount} is not an amount of whole hundredths.")
+        return cls(f"{exact:f}", currency)
 
     @property
     def value(self) -> Decimal:

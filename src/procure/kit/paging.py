@@ -33,7 +33,7 @@ class CursorInvalid(Malformed):
 class Position(msgspec.Struct, frozen=True, array_like=True):
     """Where a page ended: the sort instant and, since two rows may share it, the id."""
 
-    at: datetime
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
     id: UUID
 
 

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 import asyncpg
 import msgspec
 import structlog
-from litestar import Request, Response
+from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
+from litestar.routes import BaseRoute
+from litestar.types.internal_types import PathParameterDefinition
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
@@ -25,7 +27,8 @@ log = structlog.get_logger(__name__)
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 2
 
-_BY_STATUS = {
+#: Slug and title of what the framework, and not a Fact, answers.
+BY_STATUS = {
     400: ("malformed", "Malformed request"),
     401: ("unauthenticated", "Authentication needed"),
     403: ("forbidden", "Not allowed"),
@@ -88,10 +91,10 @@ def problems(*facts: type[Fact]) -> dict[int, ResponseSpec]:
     by_status: dict[int, list[type[Fact]]] = {}
     for fact in facts:
         by_status.setdefault(fact.status, []).append(fact)
-    return {status: _spec(status, group) for status, group in sorted(by_status.items())}
+    return {status: _spec(group) for status, group in sorted(by_status.items())}
 
 
-def _spec(status: int, facts: list[type[Fact]]) -> ResponseSpec:
+def _spec(facts: list[type[Fact]]) -> ResponseSpec:
     said = "; ".join(f"`{fact.slug}`: {(fact.__doc__ or fact.title).splitlines()[0]}" for fact in facts)
     examples = [Example(id=fact.slug, summary=fact.title, value=_example(fact)) for fact in facts]
     return ResponseSpec(Problem, description=said, media_type=PROBLEM_JSON, generate_examples=False, examples=examples)
@@ -162,7 +165,7 @@ def on_parameters(request: Request[Any, Any, Any], error: ValidationException) -
 
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    slug, title = _BY_STATUS.get(error.status_code, ("error", HTTPStatus(error.status_code).phrase))
+    slug, title = BY_STATUS.get(error.status_code, ("error", HTTPStatus(error.status_code).phrase))
     if error.status_code >= 500:
         log.error("http error", exc_info=error)
     detail = {
@@ -170,23 +173,32 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
         405: f"{request.method} is not offered here; see `Allow`.",
         413: f"The body is larger than {request.app.state.body_max_bytes} bytes.",
     }.get(error.status_code, f"{error.detail or title}.".replace("..", "."))
-    headers = dict(error.headers or {})
+    headers = {name.title(): value for name, value in (error.headers or {}).items()}
     if isinstance(error, MethodNotAllowedException):
-        headers.setdefault("Allow", ", ".join(allowed_methods(request)))
+        headers["Allow"] = ", ".join(allowed_methods(request.app, request.url.path))
     return respond(request, slug=slug, title=title, status=error.status_code, detail=detail, headers=headers)
 
 
-def allowed_methods(request: Request[Any, Any, Any]) -> list[str]:
-    """The methods of the route whose shape this path has (RFC 9110, section 15.5.6: a 405 names them)."""
-    parts = request.url.path.strip("/").split("/")
-    for route in request.app.routes:
-        components = route.path_components
-        if len(components) == len(parts) and all(
-            not isinstance(component, str) or component == part
-            for component, part in zip(components, parts, strict=True)
-        ):
-            return sorted(getattr(route, "methods", []))
-    return []
+def allowed_methods(app: Litestar, path: str) -> list[str]:
+    """Every method of the routes that this path leads to (RFC 9110, section 15.5.6: a 405 names them)."""
+    parts = [part for part in path.split("/") if part]
+    routes = [route for route in app.routes if _leads_to(route, parts)]
+    methods = {method for route in routes for method in getattr(route, "methods", ())}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+def _leads_to(route: BaseRoute, parts: list[str]) -> bool:
+    components = route.path_components
+    return len(components) == len(parts) and all(map(_fits, components, parts))
+
+
+def _fits(component: str | PathParameterDefinition, part: str) -> bool:
+    if isinstance(component, str):
+        return component == part
+    try:
+        return component.parser is None or component.parser(part) is not None
+    except ValueError:
+        return False
 
 
 def on_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -198,12 +210,13 @@ def on_database(request: Request[Any, Any, Any], error: Exception) -> Response[b
 
 
 def is_away(error: BaseException) -> bool:
-    if isinstance(error, PoolTimeout | ConnectionError | OSError | asyncpg.InterfaceError | InterfaceError):
+    # asyncpg's InternalClientError is what a query meets that starts while the server's goodbye is being read.
+    if isinstance(error, PoolTimeout | OSError | asyncpg.InterfaceError | asyncpg.InternalClientError | InterfaceError):
         return True
     state = _sqlstate(error)
     if state is None:
         return isinstance(error, OperationalError)
-    return state[:2] in {"08", "53", "57"} or state in {"25006"}
+    return state[:2] in {"08", "53", "57"} or state == "25006"
 
 
 def _sqlstate(error: BaseException) -> str | None:
@@ -212,13 +225,20 @@ def _sqlstate(error: BaseException) -> str | None:
     return state if isinstance(state, str) else None
 
 
-def on_stale(request: Request[Any, Any, Any], error: StaleDataError) -> Response[bytes]:
+def on_group(request: Request[Any, Any, Any], group: ExceptionGroup[Exception]) -> Response[bytes]:
+    """What Litestar makes of an error while it closes the session after another: a database that went away, say."""
+    first = group.exceptions[0]
+    handler = next(HANDLERS[kind] for kind in type(first).__mro__ if kind in HANDLERS)
+    return handler(request, first)
+
+
+def on_stale(request: Request[Any, Any, Any], _error: StaleDataError) -> Response[bytes]:
     return on_fact(request, ChangedMeanwhile("It was changed while this request ran; read it again."))
 
 
 def on_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     log.error("unhandled error", exc_info=error)
-    slug, title = _BY_STATUS[500]
+    slug, title = BY_STATUS[500]
     return respond(
         request, slug=slug, title=title, status=500, detail="Something is wrong on our side; tell us the request_id."
     )
@@ -233,6 +253,8 @@ HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Re
     PoolTimeout: on_database,
     asyncpg.PostgresError: on_database,
     asyncpg.InterfaceError: on_database,
+    asyncpg.InternalClientError: on_database,
     OSError: on_database,
+    ExceptionGroup: on_group,
     Exception: on_anything,
 }

@@ -20,12 +20,11 @@ from procure.kit.body import given
 from procure.kit.db import exclude
 from procure.kit.errors import Faults
 from procure.kit.ids import new_id
-from procure.kit.paging import Paging, after
 from procure.lots import rules
 from procure.lots.errors import LotInvalid, LotNotFound
 from procure.lots.events import LotCancelled, LotDrafted, LotMoved, LotNoticeRecorded, LotPublished, LotRevised
-from procure.lots.models import Criterion, Deliverable, Lot, reference_numbers, status_now
-from procure.lots.rules import LotStatus, Phase
+from procure.lots.models import Criterion, Deliverable, Lot, reference_numbers
+from procure.lots.rules import LotStatus
 from procure.lots.schemas import CriterionDraft, DeliverableDraft, LotDraft, LotPatch, Notice
 from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
@@ -51,29 +50,6 @@ async def find_lot(db: AsyncSession, actor: Actor, lot_id: UUID) -> Lot:
 
 async def find_own_lot(db: AsyncSession, actor: Actor, lot_id: UUID) -> Lot:
     return _found(await db.scalar(own_lots(actor).where(Lot.id == lot_id)))
-
-
-async def list_lots(
-    db: AsyncSession,
-    actor: Actor,
-    paging: Paging,
-    *,
-    status: LotStatus | None = None,
-    phase: Phase | None = None,
-    outcome_id: UUID | None = None,
-    buyer_id: UUID | None = None,
-) -> Sequence[Lot]:
-    """Newest first; `status` is as of now."""
-    statement = visible_lots(actor)
-    if status:
-        statement = statement.where(status_now() == status.value)
-    if phase:
-        statement = statement.where(Lot.phase == phase)
-    if outcome_id:
-        statement = statement.where(Lot.outcome_id == outcome_id)
-    if buyer_id:
-        statement = statement.where(Lot.buyer_id == buyer_id)
-    return (await db.scalars(after(statement, Lot.created_at, Lot.id, paging))).all()
 
 
 async def lock_with_outcome(db: AsyncSession, actor: Actor, lot_id: UUID) -> tuple[Outcome, Lot]:

@@ -1,0 +1,1 @@
+"""Three hot paths beside their floor, measured in one run: `make bench`."""

@@ -1,0 +1,153 @@
+"""LotView and LotSummary as PostgreSQL builds them: the two hot reads, by the driver's own call (`kit.reads`).
+
+Most requests to a marketplace read a published lot or the list of them, without a token. Built by the ORM they cost five to nine
+times the query; here they are the query. A test holds both to `LotView.of` and `LotSummary.of`, field by field.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from procure.kit.actor import Actor
+from procure.kit.paging import Paging, Position, next_link
+from procure.kit.reads import Reads
+from procure.lots.errors import LotNotFound
+from procure.lots.rules import LotStatus, Phase
+
+_CLOCK = "(SELECT app_now() AS now) AS clock"
+_STATUS = "CASE WHEN status = 'published' AND closes_at <= clock.now THEN 'closed' ELSE status END"
+_BUYER = "json_build_object('id', buyer_id, 'name', buyer_name)"
+
+
+def _fields(fields: dict[str, str]) -> str:
+    # In a subselect of named columns, row_to_json costs half of what json_build_object does.
+    return ", ".join(f"{expression} AS {name}" for name, expression in fields.items())
+
+
+def _money(amount: str) -> str:
+    return f"json_build_object('amount', ({amount})::text, 'currency', currency)"
+
+
+def _base64(column: str) -> str:
+    return f"translate(encode({column}, 'base64'), E'\\n', '')"
+
+
+_SUMMARY = {
+    "id": "id",
+    "reference": "reference",
+    "outcome_id": "outcome_id",
+    "buyer": _BUYER,
+    "iteration": "iteration",
+    "status": _STATUS,
+    "title": "title",
+    "phase": "phase",
+    "band": "band",
+    "ceiling": _money("ceiling"),
+    "closes_at": "app_instant(closes_at)",
+    "created_at": "app_instant(created_at)",
+}
+
+_VIEW = {
+    "id": "id",
+    "reference": "reference",
+    "outcome_id": "outcome_id",
+    "buyer": _BUYER,
+    "iteration": "iteration",
+    "follows_id": "follows_id",
+    "status": _STATUS,
+    "title": "title",
+    "phase": "phase",
+    "route": "route",
+    "pricing": "pricing",
+    "brief": "brief",
+    "deliverables": "deliverables",
+    "criteria": "criteria",
+    "measure_ids": "measure_ids",
+    "starts_on": "starts_on",
+    "duration_days": "duration_days",
+    "ceiling": _money("ceiling"),
+    "further_iterations": (f"json_build_object('count', further_iterations, 'ceiling', {_money('further_ceiling')})"),
+    "estimate": _money("ceiling + further_iterations * further_ceiling"),
+    "enquiries_close_at": "app_instant(enquiries_close_at)",
+    "closes_at": "app_instant(closes_at)",
+    "validity_days": "validity_days",
+    "band": "band",
+    "policy": "policy",
+    "notice": (
+        "CASE WHEN notice_at IS NOT NULL THEN"
+        " json_build_object('id', notice_id, 'ocid', notice_ocid, 'published_at', app_instant(notice_at)) END"
+    ),
+    "key": (
+        "CASE WHEN key_id IS NOT NULL THEN json_build_object('id', key_id, 'scheme', key_scheme,"
+        f" 'public_key', {_base64('public_key')}, 'signature', {_base64('key_signature')}) END"
+    ),
+    "published_at": "app_instant(published_at)",
+    "ended_at": "app_instant(ended_at)",
+    "end_reason": "end_reason",
+    "created_at": "app_instant(created_at)",
+    "version": "version",
+}
+
+
+#: $1 the lot, $2 the caller's buyer organisation or null.
+_READ = (
+    f"SELECT row_to_json(lot)::text AS body FROM (SELECT {_fields(_VIEW)} FROM lots, {_CLOCK}"  # noqa: S608 - no input in it
+    " WHERE id = $1 AND (published_at IS NOT NULL OR buyer_id = $2)) AS lot"
+)
+_LIST = (
+    f"SELECT (SELECT row_to_json(item)::text FROM (SELECT {_fields(_SUMMARY)}) AS item) AS body FROM lots, {_CLOCK}"  # noqa: S608
+    " WHERE (published_at IS NOT NULL OR buyer_id = $1)"
+)
+
+
+class _Last(msgspec.Struct):
+    """What of a summary places it in the list."""
+
+    created_at: datetime
+    id: UUID
+
+
+async def read_lot(reads: Reads, actor: Actor, lot_id: UUID) -> bytes:
+    """A LotView in JSON, if this caller may see it."""
+    rows = await reads.rows(_READ, lot_id, actor.buyer_id)
+    if not rows:
+        raise LotNotFound("There is no such lot, or it is not yours to see.")
+    body: str = rows[0]["body"]
+    return body.encode()
+
+
+async def list_lots(
+    reads: Reads,
+    actor: Actor,
+    paging: Paging,
+    *,
+    status: LotStatus | None = None,
+    phase: Phase | None = None,
+    outcome_id: UUID | None = None,
+    buyer_id: UUID | None = None,
+) -> bytes:
+    """A Page of LotSummary in JSON, newest first; `status` is as of now."""
+    arguments: list[Any] = [actor.buyer_id]
+    statement = _LIST
+    conditions = ((_STATUS, status), ("phase", phase), ("outcome_id", outcome_id), ("buyer_id", buyer_id))
+    for expression, wanted in conditions:
+        if wanted is not None:
+            arguments.append(wanted)
+            statement += f" AND {expression} = ${len(arguments)}"
+    if paging.after is not None:
+        arguments += [paging.after.at, paging.after.id]
+        statement += f" AND (created_at, id) < (${len(arguments) - 1}, ${len(arguments)})"
+    statement += f" ORDER BY created_at DESC, id DESC LIMIT {paging.limit + 1}"
+    return _page([row["body"] for row in await reads.rows(statement, *arguments)], paging)
+
+
+def _page(bodies: list[str], paging: Paging) -> bytes:
+    """As `paging.page_of` makes it, from rows that are JSON already."""
+    link = None
+    if len(bodies) > paging.limit:
+        bodies = bodies[: paging.limit]
+        last = msgspec.json.decode(bodies[-1], type=_Last)
+        link = next_link(Position(last.created_at, last.id), paging)
+    return f'{{"items":[{",".join(bodies)}],"next":{msgspec.json.encode(link).decode()}}}'.encode()

@@ -59,6 +59,7 @@ def upgrade() -> None:
         ),
         sa.Column("learned_by_buyer", sa.Text(), nullable=True),
         sa.Column("learned_by_supplier", sa.Text(), nullable=True),
+        sa.Column("owed", postgresql.JSONB(), nullable=False),
         sa.Column("prepared_by", sa.ARRAY(sa.Uuid()), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("app_now()"), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -72,10 +73,17 @@ def upgrade() -> None:
             ["supplier_id"], ["organisations.id"], name=op.f("fk_contracts_supplier_id_organisations")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contracts")),
-        sa.UniqueConstraint("award_id", "number", name=op.f("uq_contracts_award_id_number")),
         sa.UniqueConstraint("reference", name=op.f("uq_contracts_reference")),
     )
     op.create_index("ix_contracts_buyer_id", "contracts", ["buyer_id", "created_at", "id"], unique=False)
+    op.create_index("ix_contracts_lot_id", "contracts", ["lot_id", "number"], unique=False)
+    op.create_index(
+        "uq_contracts_award_id_number",
+        "contracts",
+        ["award_id", "number"],
+        unique=True,
+        postgresql_where="signed_at IS NOT NULL OR status = 'pending'",
+    )
     op.create_index("ix_contracts_created_at", "contracts", ["created_at", "id"], unique=False)
     op.create_index("ix_contracts_supplier_id", "contracts", ["supplier_id", "created_at", "id"], unique=False)
     op.create_table(
@@ -176,6 +184,12 @@ def downgrade() -> None:
     )
     op.drop_table("contract_deliverables")
     op.drop_index("ix_contracts_supplier_id", table_name="contracts")
+    op.drop_index("ix_contracts_lot_id", table_name="contracts")
+    op.drop_index(
+        "uq_contracts_award_id_number",
+        table_name="contracts",
+        postgresql_where="signed_at IS NOT NULL OR status = 'pending'",
+    )
     op.drop_index("ix_contracts_created_at", table_name="contracts")
     op.drop_index("ix_contracts_buyer_id", table_name="contracts")
     op.drop_table("contracts")

@@ -85,7 +85,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("bid_id", "criterion_id", "person_id", name=op.f("pk_scores")),
     )
     op.create_index(op.f("ix_scores_lot_id"), "scores", ["lot_id"], unique=False)
-    op.execute("GRANT SELECT, INSERT ON consensus_scores TO procure_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE ON consensus_scores TO procure_app")
     op.execute("GRANT SELECT, INSERT ON opening_approvals TO procure_app")
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON panel_members TO procure_app")
     op.execute("GRANT SELECT, INSERT ON ranked_bids TO procure_app")

@@ -8,9 +8,19 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from procure import docs, document
+from procure.awards.controllers import AwardController
+from procure.bids.controllers import BidController
+from procure.contracts.controllers import ContractController
+from procure.contracts.deliverables.controllers import DeliverableController
+from procure.contracts.endings.controllers import EndingController
+from procure.contracts.iterations.controllers import IterationController
+from procure.enquiries.controllers import EnquiryController
+from procure.evaluation.controllers import EvaluationController, OpeningController, list_opened_bids
+from procure.finance.controllers import FinanceController, InvoiceController
 from procure.health import HealthController
 from procure.identity.authentication import Authenticator
 from procure.identity.controllers import ClientController, MemberController, MetadataController, TokenController
@@ -19,12 +29,15 @@ from procure.journal.service import record_refusal
 from procure.kit import clock, logs
 from procure.kit.db import Sessions, make_engine, make_sessions
 from procure.kit.http import ApiRequest, authorise, provide_actor, provide_db, provide_page, with_request_id
+from procure.kit.intake import with_whole_body
 from procure.kit.problems import HANDLERS
 from procure.kit.reads import PooledReads, Reads, SessionReads
-from procure.kit.settings import Settings
+from procure.kit.settings import Settings, SettingsFault
 from procure.lots.controllers import LotController
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
+from procure.register.controllers import RegisterController, register_page
+from procure.sandbox import service as sandbox
 from procure.sandbox.controllers import SandboxController, TimeController
 from procure.vault.keyring import FileKeyring
 from procure.vault.keys import Vault
@@ -36,12 +49,26 @@ ROUTES: list[ControllerRouterHandler] = [
     OrganisationController,
     MemberController,
     ClientController,
+    AwardController,
+    BidController,
+    ContractController,
+    DeliverableController,
+    EndingController,
+    EnquiryController,
+    EvaluationController,
+    FinanceController,
+    InvoiceController,
+    IterationController,
     LotController,
+    OpeningController,
     OutcomeController,
+    RegisterController,
     TimeController,
+    list_opened_bids,
     docs.asset,
     docs.openapi_json,
     docs.problem_page,
+    register_page,
 ]
 SANDBOX_ROUTES: list[ControllerRouterHandler] = [SandboxController]
 
@@ -58,7 +85,7 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
         route_handlers=[*ROUTES, *(SANDBOX_ROUTES if settings.sandbox else [])],
         state=State(
             {
-                "authenticate": Authenticator(settings, sessions, signing_key),
+                "authenticate": Authenticator(settings, reads, signing_key),
                 "base_url": settings.base_url.rstrip("/"),
                 "body_max_bytes": settings.body_max_bytes,
                 "reads": reads,
@@ -74,7 +101,6 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
             "db": Provide(provide_db),
             "page": Provide(provide_page),
             "reads": Provide(provide_reads, sync_to_thread=False),
-            "signing_key": Provide(provide_signing_key, sync_to_thread=False),
             "vault": Provide(provide_vault, sync_to_thread=False),
         },
         before_request=authorise,
@@ -82,11 +108,11 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
         request_class=ApiRequest,
         request_max_body_size=settings.body_max_bytes,
         openapi_config=document.config([docs.DocsPage()]),
-        lifespan=[_disposing(engine, reads)] if engine else [],
+        lifespan=[_running(engine, reads, settings)] if engine else [],
         logging_config=None,
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
-    app.asgi_handler = with_request_id(app.asgi_handler)
+    app.asgi_handler = with_request_id(with_whole_body(app.asgi_handler))
     return app
 
 
@@ -100,22 +126,17 @@ def provide_vault(state: State) -> Vault:
     return vault
 
 
-def provide_signing_key(state: State) -> SigningKey:
-    key: SigningKey = state.signing_key
-    return key
-
-
 def vault_clock(settings: Settings, sessions: Sessions) -> Callable[[], Awaitable[datetime]]:
     """The vault's own reading of the time: this machine's, or in a sandbox the sandbox's."""
 
     async def wall() -> datetime:
         return clock.wall_now()
 
-    async def sandbox() -> datetime:
+    async def moved() -> datetime:
         async with sessions() as db:
             return await clock.now(db)
 
-    return sandbox if settings.sandbox else wall
+    return moved if settings.sandbox else wall
 
 
 def _given(engine: AsyncEngine | None) -> AsyncEngine:
@@ -123,11 +144,27 @@ def _given(engine: AsyncEngine | None) -> AsyncEngine:
     return engine
 
 
-def _disposing(engine: AsyncEngine, reads: Reads) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _running(
+    engine: AsyncEngine, reads: Reads, settings: Settings
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+        await _refuse_a_sandboxs_database(make_sessions(engine), settings)
         yield
         await reads.close()
         await engine.dispose()
 
     return lifespan
+
+
+async def _refuse_a_sandboxs_database(sessions: Sessions, settings: Settings) -> None:
+    """Deadlines that anybody could move forward are none. A database that is away now is met again by `/readyz`."""
+    if settings.sandbox:
+        return
+    try:
+        async with sessions() as db:
+            is_sandbox = await sandbox.is_sandbox(db)
+    except (OSError, DBAPIError):
+        return
+    if is_sandbox:
+        raise SettingsFault("This database is a sandbox's: set PROCURE_SANDBOX=1, or serve from another one.")

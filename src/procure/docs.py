@@ -1,6 +1,7 @@
 """The interactive documentation: Swagger UI from vendored assets, so that it works without internet; and the document itself."""
 
 from functools import cache
+from html import escape
 from importlib.resources import files
 from typing import Any
 
@@ -11,6 +12,7 @@ from litestar.params import FromPath
 
 from procure import document
 from procure.kit.errors import Fact
+from procure.kit.problems import BY_STATUS
 
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -78,21 +80,21 @@ async def asset(name: FromPath[str]) -> Response[bytes]:
 @get("/problems/{slug:str}", include_in_schema=False)
 async def problem_page(slug: FromPath[str]) -> Response[str]:
     """What a problem's `type` leads to."""
-    fact = _facts().get(slug)
-    if fact is None:
+    if slug not in _problems():
         raise NotFoundException
-    text = " ".join((fact.__doc__ or fact.title).split())
-    page = _PROBLEM.format(title=fact.title, text=text, status=fact.status, slug=slug)
+    title, text, status = _problems()[slug]
+    page = _PROBLEM.format(title=escape(title), text=escape(text), status=status, slug=slug)
     return Response(page, media_type=MediaType.HTML)
 
 
 @cache
-def _facts() -> dict[str, type[Fact]]:
-    found: dict[str, type[Fact]] = {}
+def _problems() -> dict[str, tuple[str, str, int]]:
+    """Title, explanation and status of every problem there is, by slug: the framework's own, and every Fact."""
+    found = {slug: (title, f"{title}.", status) for status, (slug, title) in BY_STATUS.items()}
     waiting: list[type[Fact]] = [Fact]
     while waiting:
         fact = waiting.pop()
         waiting.extend(fact.__subclasses__())
         if "slug" in fact.__dict__:
-            found[fact.slug] = fact
+            found[fact.slug] = fact.title, " ".join((fact.__doc__ or fact.title).split()), fact.status
     return found

@@ -3,7 +3,6 @@
 from typing import Any
 
 import msgspec
-from alembic.script import ScriptDirectory
 from litestar import Controller, Request, get
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +12,7 @@ from procure.journal import service as journal
 from procure.kit.errors import Unavailable
 from procure.kit.http import Db, public
 from procure.kit.problems import problems
-from procure.migrations import configuration
+from procure.migrations import head
 from procure.sandbox import service as sandbox
 
 
@@ -69,7 +68,7 @@ class HealthController(Controller):
 
 async def check_ready(db: AsyncSession, *, sandboxed: bool) -> str:
     """The database's revision; raises NotReady with what is wrong."""
-    wanted = ScriptDirectory.from_config(configuration("")).get_current_head()
+    wanted = head()
     known = await db.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
     found: str | None = await db.scalar(text("SELECT version_num FROM alembic_version")) if known else None
     if found is None or found != wanted:

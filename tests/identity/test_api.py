@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from build import council, operator, organisation, seat, supplier
-from calls import Call, ok, problem
-from conftest import World
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from build import council, operator, organisation, seat, supplier
+from calls import Call, ok, problem
+from conftest import World
 from procure.identity.models import Client, Membership
 from procure.journal.models import JournalEntry, JournalPersonal
 from procure.kit.actor import Actor, OrganisationKind, Role

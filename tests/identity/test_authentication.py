@@ -1,22 +1,26 @@
 """Every request is judged by how its client stands at that moment, at the price of one short read."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, cast
 
 import httpx
 import pytest
-from build import Council, council, operator, seat, supplier
-from calls import Call, ok, problem
-from conftest import World
 from litestar import Litestar
 from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
 
+from build import council, operator, seat, supplier
+from calls import Call, ok, problem
+from conftest import World
 from procure.app import create_app
 from procure.identity import authentication, tokens
 from procure.identity.models import Membership
 from procure.identity.signing import SigningKey
-from procure.identity.standing import read
 from procure.kit.actor import Actor, OrganisationKind, Role
 from procure.kit.clock import wall_now
 from procure.kit.db import Sessions
@@ -151,7 +155,7 @@ async def test_every_fault_of_a_token_is_one_and_the_same_answer(
     ]
     said = set()
     for header in headers:
-        reply = await call.client.get(PATH, headers={"Authorization": header.encode("latin-1")})  # type: ignore[dict-item]
+        reply = await call.client.get(PATH, headers={b"Authorization": header.encode("latin-1")})
         said.add(problem(reply, 401, "unauthenticated")["detail"])
     said.add(problem(await call.client.get(PATH), 401, "unauthenticated")["detail"])
     assert len(said) == 1
@@ -212,7 +216,7 @@ async def test_the_memory_of_tokens_is_bounded_and_keeps_the_latest(
         ok(await call.client.get(PATH, headers=call.headers(bidder)))
     remembered = app.state.authenticate._verified
     assert len(remembered) == 3
-    assert authentication.hashlib.sha256(kept["Authorization"].removeprefix("Bearer ").encode()).digest() in remembered
+    assert sha256(kept["Authorization"].removeprefix("Bearer ").encode()).digest() in remembered
 
 
 async def test_a_forged_token_is_not_remembered(app: Litestar, client: httpx.AsyncClient) -> None:
@@ -229,70 +233,58 @@ async def test_moving_the_sandboxs_clock_ends_no_session(db: AsyncSession, call:
     ok(await call.client.get(PATH, headers=headers))
 
 
-async def test_the_standing_costs_one_statement_and_no_transaction(world: World) -> None:
-    """As PostgreSQL counts it: the read is over before the request's own transaction begins."""
-    async with world.sessions() as db:
-        buyer: Council = await council(db)
-        await db.commit()
-    client_id = buyer.officer.client_id
-    assert client_id is not None
-    engine: AsyncEngine = world.sessions.kw["bind"]
-    seen: list[str] = []
-    event.listen(engine.sync_engine, "begin", lambda _: seen.append("begin"))
-    event.listen(engine.sync_engine, "before_cursor_execute", lambda *said: seen.append(said[2]))
-    found = await read(world.sessions, client_id)
-    assert found is not None
-    assert found.roles == {Role.OFFICER}
-    assert seen == []
-    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+@asynccontextmanager
+async def serving(world: World) -> AsyncGenerator[Call]:
+    """The service as it is started: with pools of its own, on the world's database."""
+    app = create_app(world.settings)
+    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
+    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url=world.settings.base_url) as client:
+        yield Call(client, app)
 
 
-async def test_connections_that_a_restart_closed_are_replaced_unnoticed(world: World) -> None:
+async def test_the_caller_is_known_before_any_session_begins(world: World) -> None:
     async with world.sessions() as db:
         bidder = await supplier(db)
         await db.commit()
-    client_id = bidder.client_id
-    assert client_id is not None
-    await asyncio.gather(*(read(world.sessions, client_id) for _ in range(5)))
-    admin = create_async_engine(world.urls.admin, isolation_level="AUTOCOMMIT")
-    theirs = f"FROM pg_stat_activity WHERE datname = '{database_of(world)}'"
-    async with admin.connect() as connection:
-        killed = await connection.exec_driver_sql(f"SELECT count(pg_terminate_backend(pid)) {theirs}")
-        assert killed.scalar_one() > 1
-        while (await connection.exec_driver_sql(f"SELECT count(*) {theirs}")).scalar_one():
-            pass
-    await admin.dispose()
-    for _ in range(10):
-        assert await read(world.sessions, client_id) is not None
-
-
-def database_of(world: World) -> str:
-    return world.settings.database_url.partition("@/")[2].partition("?")[0]
+    async with serving(world) as served:
+        began: list[str] = []
+        engine: AsyncEngine = served.app.state.sessions.kw["bind"]
+        event.listen(engine.sync_engine, "begin", lambda _: began.append("begin"))
+        actor = await served.app.state.authenticate(
+            connection_of(served.app, (b"authorization", served.headers(bidder)["Authorization"].encode()))
+        )
+        assert actor.client_id == bidder.client_id
+        assert began == []
+        ok(await served.get(bidder, PATH))
+        assert began == ["begin"]
 
 
 async def test_a_database_that_is_away_is_a_503_and_comes_back_by_itself(world: World) -> None:
     async with world.sessions() as db:
         bidder = await supplier(db)
         await db.commit()
-    ok(await world.call.get(bidder, PATH))
-    admin = create_async_engine(world.urls.admin, isolation_level="AUTOCOMMIT")
-    database = database_of(world)
-    kill = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
-    async with admin.connect() as connection:
-        await connection.exec_driver_sql(f"ALTER DATABASE {database} CONNECTION LIMIT 0")
-        await connection.exec_driver_sql(kill)
-        for _ in range(3):
-            reply = await world.call.get(bidder, PATH)
-            problem(reply, 503, "unavailable")
-            assert "retry-after" in reply.headers
-        reply = await world.client.post(
-            "/oauth/token", data={"grant_type": "client_credentials"}, auth=(str(new_id()), "x")
-        )
-        problem(reply, 503, "unavailable")
-        await connection.exec_driver_sql(f"ALTER DATABASE {database} CONNECTION LIMIT -1")
-    await admin.dispose()
-    replies = [await world.call.get(bidder, PATH) for _ in range(5)]
-    assert [reply.status_code for reply in replies] == [200] * 5
+    async with serving(world) as served:
+        await asyncio.gather(*(served.get(bidder, PATH) for _ in range(10)))
+        database = world.settings.database_url.partition("@/")[2].partition("?")[0]
+        theirs = f"FROM pg_stat_activity WHERE datname = '{database}'"
+        admin = create_async_engine(world.urls.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        async with admin.connect() as connection:
+            await connection.exec_driver_sql(f"ALTER DATABASE {database} CONNECTION LIMIT 0")
+            killed = await connection.exec_driver_sql(f"SELECT count(pg_terminate_backend(pid)) {theirs}")
+            assert killed.scalar_one() > 2
+            for _ in range(3):
+                reply = await served.get(bidder, PATH)
+                problem(reply, 503, "unavailable")
+                assert "retry-after" in reply.headers
+            asked = served.client.post(
+                "/oauth/token", data={"grant_type": "client_credentials"}, auth=(str(new_id()), "x")
+            )
+            problem(await asked, 503, "unavailable")
+            await connection.exec_driver_sql(f"ALTER DATABASE {database} CONNECTION LIMIT -1")
+        await admin.dispose()
+        statuses = [(await served.get(bidder, PATH)).status_code for _ in range(10)]
+        # The first session may still meet a connection of before; SQLAlchemy then drops all of them.
+        assert statuses[1:] == [200] * 9, statuses
 
 
 async def test_two_processes_believe_each_others_tokens(

@@ -8,14 +8,14 @@ from uuid import UUID
 import httpx
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
-from build import operator, organisation, seat
-from calls import Call, ok, problem
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
+from build import operator, organisation, seat
+from calls import Call, ok, problem
 from procure.identity import service
 from procure.identity.models import Client, Membership
 from procure.identity.rules import ClientKind
@@ -65,7 +65,8 @@ async def person(db: AsyncSession, buyer: Credentials) -> Credentials:
 
 
 async def ask(client: httpx.AsyncClient, pair: tuple[str, str] | None, **form: str) -> httpx.Response:
-    return await client.post("/oauth/token", data=GRANT | form, auth=pair)
+    auth = httpx.BasicAuth(*pair) if pair else httpx.USE_CLIENT_DEFAULT
+    return await client.post("/oauth/token", data=GRANT | form, auth=auth)
 
 
 def oauth_error(reply: httpx.Response, status: int, error: str) -> str:

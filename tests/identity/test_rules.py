@@ -31,7 +31,7 @@ from procure.organisations.rules import OrganisationStatus
 
 BUYER = OrganisationKind.BUYER
 SOMEBODY = UUID("0199c0de-0000-7000-8000-000000000001")
-ANY_ROLE = {kind: sorted(roles)[0] for kind, roles in ROLES_OF.items()}
+ANY_ROLE = {kind: min(roles) for kind, roles in ROLES_OF.items()}
 
 
 def pointers(fact: Fact) -> list[str]:

@@ -1,6 +1,6 @@
 """Bids, sealed until opened, and the seal that commits to all of a lot's at its deadline."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,7 +9,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from procure.bids.rules import NEXT, BidStatus, SealingMode
+from procure.kit.canonical import digest
 from procure.kit.db import Base, Structs, Versioned
+from procure.kit.money import total
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -42,7 +44,7 @@ class BidContent(msgspec.Struct, frozen=True):
 
     @property
     def total(self) -> Decimal:
-        return sum((price.amount for price in self.prices), Decimal(0))
+        return total(price.amount for price in self.prices)
 
 
 class Bid(Versioned, Base):
@@ -61,6 +63,7 @@ class Bid(Versioned, Base):
             "(status IN ('submitted', 'withdrawn', 'unreadable')) OR content IS NOT NULL OR status = 'unsuccessful'",
             name="opened",
         ),
+        CheckConstraint("status <> 'lapsed'", name="lapsed_is_derived"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -85,6 +88,52 @@ class Bid(Versioned, Base):
         # `version` is that of the submission, which digest and seal name: moving a bid leaves it alone.
         assert status in NEXT[self.status], f"{self.status} -> {status}"
         self.status = status
+
+
+class BidFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bid's last journal entry vouches for, by the digest of this; `digest` stands for the sealed bytes."""
+
+    id: UUID
+    lot_id: UUID
+    supplier_id: UUID
+    status: BidStatus
+    version: int
+    lot_version: int
+    key_id: str
+    sealing_mode: SealingMode
+    digest: str
+    received_at: str
+    submitted_by: UUID | None
+    content: str | None = None
+    total: str | None = None
+    opened_at: str | None = None
+    end_reason: str | None = None
+
+
+def facts(bid: Bid, *, received_at: str | None = None) -> BidFacts:
+    """The facts of a bid; `received_at` stands in where the row is not stored yet and only the database will know it."""
+    return BidFacts(
+        id=bid.id,
+        lot_id=bid.lot_id,
+        supplier_id=bid.supplier_id,
+        status=bid.status,
+        version=bid.version,
+        lot_version=bid.lot_version,
+        key_id=bid.key_id,
+        sealing_mode=bid.sealing_mode,
+        digest=bid.digest.hex(),
+        received_at=received_at or instant(bid.received_at),
+        submitted_by=bid.submitted_by,
+        content=digest(bid.content).hex() if bid.content else None,
+        total=f"{bid.total:f}" if bid.total is not None else None,
+        opened_at=instant(bid.opened_at) if bid.opened_at else None,
+        end_reason=bid.end_reason,
+    )
+
+
+def instant(moment: datetime) -> str:
+    """UTC with all six places of the microsecond: the one form that SQL can write as well (`statements`)."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class LotSeal(Base):

@@ -1,6 +1,20 @@
-"""Statuses of contracts and their deliverables, and what may follow what."""
+"""Statuses of contracts and their deliverables, what may follow what, and the predicates that decide."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
+
+from procure.contracts.errors import (
+    AwardNoticeMissing,
+    ContractLapsed,
+    ContractStateWrong,
+    DigestMismatch,
+    OtherSideNeeded,
+    SideSigned,
+)
+from procure.kit.money import total
 
 
 class ContractStatus(StrEnum):
@@ -11,7 +25,7 @@ class ContractStatus(StrEnum):
     TERMINATED = "terminated"
 
 
-#: `lapsed` is derived: a pending contract past `sign_by`. It is stored nowhere.
+#: `lapsed` is derived, see `status_at`; it is stored nowhere. A pending contract is terminated when another takes its place.
 NEXT: dict[ContractStatus, frozenset[ContractStatus]] = {
     ContractStatus.PENDING: frozenset({ContractStatus.ACTIVE, ContractStatus.TERMINATED}),
     ContractStatus.ACTIVE: frozenset({ContractStatus.COMPLETED, ContractStatus.TERMINATED}),
@@ -50,3 +64,80 @@ class NextStep(StrEnum):
     CONTINUE = "continue"
     PIVOT = "pivot"
     STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A signed contract of a lot, as it counts in the lot's commitment. Amounts are net."""
+
+    number: int
+    status: ContractStatus
+    value: Decimal
+    accepted: Decimal
+    next_step: NextStep | None
+
+
+def status_at(status: ContractStatus, sign_by: datetime, now: datetime, *, stands: bool) -> ContractStatus:
+    """The status as it is at `now`: unsigned past its date, or with its award gone, a contract has lapsed.
+
+    `models.status_now` is the same in SQL.
+    """
+    lapsed = status is ContractStatus.PENDING and (now >= sign_by or not stands)
+    return ContractStatus.LAPSED if lapsed else status
+
+
+def check_status(status: ContractStatus, *needed: ContractStatus) -> None:
+    if status not in needed:
+        raise ContractStateWrong(f"The contract is {status}; this step needs it {' or '.join(needed)}.")
+
+
+def check_side(side: Side, needed: Side) -> None:
+    if side is not needed:
+        raise OtherSideNeeded(f"The {needed} has to do this.")
+
+
+def known_standstill(standstill_ends_at: datetime | None) -> datetime:
+    if standstill_ends_at is None:
+        raise AwardNoticeMissing("Record the award notice first: the standstill runs from it.")
+    return standstill_ends_at
+
+
+def delay_days(starts_on: date, earliest_signing_on: date) -> int:
+    """By how much the published dates move, since work can't start before it is signed: the time-box keeps its length."""
+    return max(0, (earliest_signing_on - starts_on).days)
+
+
+def check_signable(status: ContractStatus, sign_by: datetime, now: datetime) -> None:
+    check_status(status, ContractStatus.PENDING)
+    if now >= sign_by:
+        raise ContractLapsed(f"It could be signed until {sign_by.isoformat()}; it has lapsed.")
+
+
+def standstill_runs(sign_from: datetime, now: datetime) -> bool:
+    return now < sign_from
+
+
+def check_signature(side: Side, signed: Collection[Side], given: bytes, document_digest: bytes) -> None:
+    """One signature per side, over what was read."""
+    if side in signed:
+        raise SideSigned(f"The {side} has signed already.")
+    if given != document_digest:
+        raise DigestMismatch("Read the document again: this digest (SHA-256) is not its.")
+
+
+def is_rework_spent(status: DeliverableStatus, rounds: int, rework_rounds_max: int) -> bool:
+    """Rejected, and every round of rework used; the first submission is no rework."""
+    return status is DeliverableStatus.REJECTED and rounds > rework_rounds_max
+
+
+def open_iterations(latest: Signed, further_iterations: int) -> int:
+    """Announced iterations that may still be taken up: none once the latest contract ended without `continue`."""
+    goes_on = latest.status is ContractStatus.ACTIVE or latest.next_step is NextStep.CONTINUE
+    return further_iterations - (latest.number - 1) if goes_on else 0
+
+
+def commitment(contracts: Sequence[Signed], further_iterations: int, further_ceiling: Decimal) -> Decimal:
+    """What a lot with signed contracts commits: a running one's value, an ended one's accepted work, and what is still open."""
+    latest = max(contracts, key=lambda one: one.number)
+    signed = total(one.value if one.status is ContractStatus.ACTIVE else one.accepted for one in contracts)
+    return signed + open_iterations(latest, further_iterations) * further_ceiling

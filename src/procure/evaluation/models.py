@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Numeric
 from sqlalchemy.orm import Mapped, mapped_column
 
+from procure.evaluation.rules import Seat
 from procure.kit.db import Base, Versioned
 
 
@@ -35,6 +36,18 @@ class PanelMember(Versioned, Base):
     has_conflict: Mapped[bool | None]
     declaration: Mapped[str | None]
     locked_at: Mapped[datetime | None]
+
+    @property
+    def seat(self) -> Seat:
+        """The member as the rules judge them."""
+        return Seat(
+            person_id=self.person_id,
+            discipline=self.discipline,
+            is_chair=self.is_chair,
+            has_declared=self.declared_at is not None,
+            has_conflict=bool(self.has_conflict),
+            has_locked=self.locked_at is not None,
+        )
 
 
 class Score(Base):
@@ -68,7 +81,10 @@ class Consensus(Base):
 
 
 class RankedBid(Base):
-    """A bid's place once the panel has agreed: points out of 100. Insert-only."""
+    """A bid's place once the panel has agreed: points out of 100. Insert-only.
+
+    `total` is quality, social value and price together; social value is what the other two leave of it.
+    """
 
     __tablename__ = "ranked_bids"
 
@@ -80,3 +96,7 @@ class RankedBid(Base):
     price: Mapped[Decimal] = mapped_column(Numeric(7, 4))
     total: Mapped[Decimal] = mapped_column(Numeric(7, 4))
     ranked_at: Mapped[datetime]
+
+    @property
+    def social_value(self) -> Decimal:
+        return self.total - self.quality - self.price

@@ -12,10 +12,14 @@ from procure.kit.db import Base, Versioned
 
 
 class Order(Base):
-    """A purchase order for a contract, under the finance system's own id."""
+    """A purchase order for a contract, net, under the finance system's own id. Insert-only."""
 
     __tablename__ = "orders"
-    __table_args__ = (UniqueConstraint("buyer_id", "external_id"), Index("ix_orders_contract_id", "contract_id"))
+    __table_args__ = (
+        UniqueConstraint("buyer_id", "external_id"),
+        Index("ix_orders_contract_id", "contract_id"),
+        CheckConstraint("amount > 0", name="amount"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     buyer_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
@@ -69,6 +73,7 @@ class Payment(Base):
     __table_args__ = (
         UniqueConstraint("buyer_id", "external_id"),
         Index("ix_payments_invoice_id", "invoice_id"),
+        Index("ix_payments_contract_id", "contract_id"),
         Index("ix_payments_buyer_id", "buyer_id", "created_at", "id"),
         CheckConstraint("amount > 0", name="amount"),
     )
@@ -82,3 +87,19 @@ class Payment(Base):
     currency: Mapped[str]
     paid_on: Mapped[date]
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+
+_FACTS: dict[type[Base], tuple[str, ...]] = {
+    Order: ("id", "buyer_id", "external_id", "contract_id", "amount", "currency", "ordered_on"),
+    Invoice: (
+        *("id", "contract_id", "deliverable_id", "buyer_id", "supplier_id", "number", "status", "net", "vat_rate"),
+        *("vat", "gross", "currency", "issued_on", "received_at", "due_on", "paid_on", "version"),
+    ),
+    Payment: ("id", "buyer_id", "external_id", "invoice_id", "contract_id", "amount", "currency", "paid_on"),
+}
+
+
+def facts(row: Order | Invoice | Payment) -> dict[str, object]:
+    """What an entry's digest vouches for."""
+    values = {name: getattr(row, name) for name in _FACTS[type(row)]}
+    return {name: f"{value:.2f}" if isinstance(value, Decimal) else value for name, value in values.items()}

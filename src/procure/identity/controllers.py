@@ -6,7 +6,6 @@ from uuid import UUID
 
 from authlib.oauth2.rfc6749 import OAuth2Error
 from litestar import Controller, Request, Response, get, post
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Reference, RequestBody, Schema
 from litestar.params import FromPath, JSONBody
@@ -32,7 +31,6 @@ from procure.identity.schemas import (
     ServerMetadata,
     TokenView,
 )
-from procure.identity.signing import SigningKey
 from procure.kit.http import Caller, Db, PageAsked, client_credentials, public, requires
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
@@ -184,17 +182,16 @@ class TokenController(Controller):
         },
         **client_credentials(),
     )
-    async def token(
-        self, request: Request[Any, Any, Any], signing_key: NamedDependency[SigningKey]
-    ) -> Response[TokenView]:
+    async def token(self, request: Request[Any, Any, Any]) -> Response[TokenView]:
         """Exchange a client's id and secret (HTTP Basic) for a bearer token (RFC 6749, section 4.4; RFC 9068).
 
         Errors are OAuth's own, not problems. A client of a suspended organisation is `unauthorized_client`.
         """
+        state = request.app.state
         view = await oauth.grant(
-            request.app.state.sessions,
-            request.app.state.settings,
-            signing_key,
+            state.reads,
+            state.settings,
+            state.signing_key,
             authorization=request.headers.get("authorization", ""),
             content_type=request.headers.get("content-type", ""),
             body=await request.body(),
@@ -202,9 +199,9 @@ class TokenController(Controller):
         return Response(view, headers=NO_STORE)
 
     @get("/jwks", operation_id="getTokenKeys", summary="Read the token keys", responses=problems(), **public())
-    async def keys(self, signing_key: NamedDependency[SigningKey]) -> JwkSet:
+    async def keys(self, request: Request[Any, Any, Any]) -> JwkSet:
         """The public keys that tokens are signed with (RFC 7517)."""
-        return JwkSet([signing_key.public()])
+        return JwkSet([request.app.state.signing_key.public()])
 
 
 class MetadataController(Controller):

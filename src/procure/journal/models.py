@@ -1,13 +1,28 @@
 """Two insert-only tables: the entries, and beside them what is personal and may one day be erased."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func, text
+from sqlalchemy import BigInteger, ColumnElement, Dialect, ForeignKey, Identity, Index, Text, cast, func, text
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
 
 from procure.kit.db import Base
+
+
+class JsonText(TypeDecorator[str]):
+    """A json column whose value here is its exact text; encoded once more it would be a string that holds the document."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy calls it so
+        return None
+
+    def column_expression(self, column: ColumnElement[str]) -> ColumnElement[str]:
+        return cast(column, Text)
 
 
 class JournalEntry(Base):
@@ -37,7 +52,7 @@ class JournalEntry(Base):
     client_id: Mapped[UUID | None]
     person_id: Mapped[UUID | None]
     request_id: Mapped[str | None]
-    payload: Mapped[str] = mapped_column(JSON)
+    payload: Mapped[str] = mapped_column(JsonText)
     digest: Mapped[bytes | None]
     personal_hash: Mapped[bytes | None]
     hold: Mapped[UUID | None]

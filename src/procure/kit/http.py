@@ -131,7 +131,7 @@ def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     providers = [provider for name, provider in handler.resolve_dependencies().items() if name in asked]
     signatures = [handler.parsed_fn_signature, *(provider.parsed_fn_signature for provider in providers)]
     return frozenset(
-        field.kwarg_definition.query or name
+        field.kwarg_definition.name or name
         for signature in signatures
         for name, field in signature.parameters.items()
         if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.param_type is ParamType.QUERY

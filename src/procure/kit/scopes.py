@@ -18,6 +18,7 @@ class Scope(StrEnum):
     BIDS_SUBMIT = "bids:submit"
     CLIENTS_MANAGE = "clients:manage"
     CONTRACTS_ACCEPT = "contracts:accept"
+    CONTRACTS_COMPLETE = "contracts:complete"
     CONTRACTS_DELIVER = "contracts:deliver"
     CONTRACTS_MANAGE = "contracts:manage"
     CONTRACTS_READ = "contracts:read"
@@ -87,6 +88,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         _READS
         | {
             Scope.AWARDS_RECOMMEND,
+            Scope.CONTRACTS_COMPLETE,
             Scope.CONTRACTS_MANAGE,
             Scope.ENQUIRIES_ANSWER,
             Scope.EVALUATIONS_MANAGE,
@@ -107,6 +109,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.SERVICE_OWNER: frozenset(
         {
             Scope.CONTRACTS_ACCEPT,
+            Scope.CONTRACTS_COMPLETE,
             Scope.CONTRACTS_READ,
             Scope.LOTS_READ,
             Scope.LOTS_WRITE,

@@ -1,0 +1,96 @@
+"""What happens to bids, as the journal tells it. No event holds anything of a bid's content, opened or not."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from procure.bids.models import Bid
+from procure.bids.rules import SealingMode
+from procure.journal.events import Event
+
+
+class _Received(Event, frozen=True, kw_only=True):
+    object_type: ClassVar[str] = "bid"
+
+    lot_id: UUID
+    lot_version: int
+    digest: str
+    received_at: str
+    sealing_mode: SealingMode
+
+
+class BidSubmitted(_Received, frozen=True, kw_only=True):
+    """A supplier's bid was received, sealed: the receipt's facts."""
+
+    type: ClassVar[str] = "bid.submitted"
+
+
+class BidReplaced(_Received, frozen=True, kw_only=True):
+    """A supplier's bid took the place of its earlier version: the new receipt's facts."""
+
+    type: ClassVar[str] = "bid.replaced"
+
+
+class BidWithdrawn(Event, frozen=True, kw_only=True):
+    """A supplier took its bid back before the lot closed."""
+
+    type: ClassVar[str] = "bid.withdrawn"
+    object_type: ClassVar[str] = "bid"
+
+    lot_id: UUID
+
+
+class BidsSealed(Event, frozen=True, kw_only=True):
+    """The deadline's commitment: how many bids, and the RFC 9162 root over them. `object_id` is the lot's."""
+
+    type: ClassVar[str] = "bids.sealed"
+    object_type: ClassVar[str] = "lot_seal"
+
+    count: int
+    root: str
+    sealed_at: datetime
+
+
+class BidOpened(Event, frozen=True, kw_only=True):
+    """A bid was opened after the seal. Its content is the panel's to read, so the entry holds none of it."""
+
+    type: ClassVar[str] = "bid.opened"
+    object_type: ClassVar[str] = "bid"
+
+    lot_id: UUID
+    digest: str
+
+    @classmethod
+    def of(cls, bid: Bid) -> "BidOpened":
+        return cls(object_id=bid.id, object_version=bid.version, lot_id=bid.lot_id, digest=bid.digest.hex())
+
+
+class BidUnreadable(Event, frozen=True, kw_only=True):
+    """A bid could not be opened, or holds what the lot did not ask for."""
+
+    type: ClassVar[str] = "bid.unreadable"
+    object_type: ClassVar[str] = "bid"
+
+    lot_id: UUID
+    digest: str
+    reason: str
+
+    @classmethod
+    def of(cls, bid: Bid, reason: str) -> "BidUnreadable":
+        return cls(
+            object_id=bid.id, object_version=bid.version, lot_id=bid.lot_id, digest=bid.digest.hex(), reason=reason
+        )
+
+
+class BidMoved(Event, frozen=True, kw_only=True):
+    """A later step moved the bid: an award, an award undone, or the end of the competition."""
+
+    type: ClassVar[str] = "bid.moved"
+    object_type: ClassVar[str] = "bid"
+
+    lot_id: UUID
+    status: str
+
+    @classmethod
+    def of(cls, bid: Bid) -> "BidMoved":
+        return cls(object_id=bid.id, object_version=bid.version, lot_id=bid.lot_id, status=bid.status.value)

@@ -1,0 +1,1 @@
+"""How a contract ends: completed with what was observed and learned, or terminated at a boundary."""

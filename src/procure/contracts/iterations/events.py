@@ -1,0 +1,14 @@
+"""Going on, as the journal tells it; what is drawn up or drafted has an entry of its own."""
+
+from typing import ClassVar
+
+from procure.journal.events import Event
+
+
+class ContractSetAside(Event, frozen=True, kw_only=True):
+    """A contract that not both sides had signed gave way to another for the same iteration."""
+
+    type: ClassVar[str] = "contract.set_aside"
+    object_type: ClassVar[str] = "contract"
+
+    reason: str

@@ -1,0 +1,152 @@
+"""Taking up an announced iteration without a new competition, and drafting the lot that follows."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from procure.awards import service as awards
+from procure.contracts import rules as contract_rules
+from procure.contracts import service as contracts
+from procure.contracts.documents import AgreedDeliverable
+from procure.contracts.iterations import rules
+from procure.contracts.iterations.errors import NextLotDrafted
+from procure.contracts.iterations.events import ContractSetAside
+from procure.contracts.iterations.rules import Agreed
+from procure.contracts.iterations.schemas import Iteration, IterationDeliverable
+from procure.contracts.models import Contract, Signature
+from procure.contracts.rules import ContractStatus, Side
+from procure.kit import clock
+from procure.kit.actor import Actor
+from procure.kit.money import Money
+from procure.lots import service as lots
+from procure.lots.models import Criterion, Deliverable, Lot
+from procure.lots.rules import LotStatus
+from procure.lots.schemas import CriterionDraft, DeliverableDraft, FurtherIterations, LotDraft
+from procure.outcomes import rules as outcome_rules
+from procure.policy.service import policy_for
+from procure.policy.working_days import local_day
+
+
+async def continue_(db: AsyncSession, actor: Actor, contract_id: UUID, data: Iteration) -> Contract:
+    """Draw up the next announced iteration, as agreed with the supplier; both sides sign it as they signed the first."""
+    outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
+    contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
+    contract_rules.check_status(contract.status, ContractStatus.COMPLETED)
+    rules.check_continuable(contract.next_step, contract.number, lot.further_iterations)
+    outcome_rules.check_active(outcome.status)
+    award = await awards.get_approved(db, contract.award_id)
+    now = await clock.now(db)
+    await _set_aside_unsigned(db, actor, contract, now)
+    limits = lot.policy.limits
+    rules.check_agreed(_agreed(data), limits, lot.further_ceiling, lot.currency, local_day(now))
+    return await contracts.new_contract(
+        db,
+        actor,
+        (outcome, lot, award),
+        _work(data.deliverables),
+        starts_on=data.starts_on,
+        days=data.duration_days,
+        sign_from=now,
+        sign_by=lot.policy.sign_by(now),
+        now=now,
+        follows=contract,
+    )
+
+
+def _agreed(data: Iteration) -> Agreed:
+    return Agreed(
+        starts_on=data.starts_on,
+        duration_days=data.duration_days,
+        deliverables=[
+            (one.due_on, one.acceptance_criteria, one.price.value, one.price.currency) for one in data.deliverables
+        ],
+    )
+
+
+def _work(deliverables: Sequence[IterationDeliverable]) -> list[AgreedDeliverable]:
+    return [
+        AgreedDeliverable(
+            key=f"D{number}",
+            title=one.title,
+            due_on=one.due_on,
+            acceptance_criteria=one.acceptance_criteria,
+            amount=Decimal(f"{one.price.value:.2f}"),
+        )
+        for number, one in enumerate(deliverables, start=1)
+    ]
+
+
+async def _set_aside_unsigned(db: AsyncSession, actor: Actor, contract: Contract, now: datetime) -> None:
+    """A mistake in a contract that nobody signed, or a date that was missed, must not cost the iteration."""
+    following = select(Contract.id).where(
+        Contract.award_id == contract.award_id,
+        Contract.number == contract.number + 1,
+        Contract.status != ContractStatus.TERMINATED,
+    )
+    other_id = await db.scalar(following)
+    if other_id is None:
+        return
+    other = await contracts.lock_contract(db, other_id)
+    count = select(func.count()).select_from(Signature).where(Signature.contract_id == other.id)
+    rules.check_not_taken(other.status, signatures=await db.scalar(count) or 0, has_lapsed=now >= other.sign_by)
+    other.move_to(ContractStatus.TERMINATED)
+    other.ended_at, other.end_reason = now, "Set aside for another contract of the same iteration."
+    event = ContractSetAside(object_id=other.id, object_version=other.version, reason=other.end_reason)
+    await contracts.record(db, actor, event, contracts.parties(other), other)
+
+
+async def draft_next_lot(db: AsyncSession, actor: Actor, contract_id: UUID) -> Lot:
+    """Draft the lot that follows: the same work with its calendar moved, for the officer to edit by what was learned."""
+    outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
+    contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
+    contract_rules.check_status(contract.status, ContractStatus.COMPLETED)
+    rules.check_next_lot(contract.next_step, contract.number, lot.further_iterations)
+    await _check_none_follows(db, lot)
+    now = await clock.now(db)
+    policy = await policy_for(db, lot.buyer_id, outcome.envelope, now)
+    days = rules.move_days(policy, lot.enquiries_close_at, lot.closes_at, now)
+    return await lots.draft(db, actor, _next_draft(lot, days))
+
+
+async def _check_none_follows(db: AsyncSession, lot: Lot) -> None:
+    following = select(Lot.reference).where(Lot.follows_id == lot.id, Lot.status != LotStatus.CANCELLED)
+    reference = await db.scalar(following.limit(1))
+    if reference is not None:
+        raise NextLotDrafted(f"{reference} follows this lot already; edit that one.")
+
+
+def _next_draft(lot: Lot, days: int) -> LotDraft:
+    def money(amount: Decimal) -> Money:
+        return Money.of(amount, lot.currency)
+
+    return LotDraft(
+        outcome_id=lot.outcome_id,
+        title=lot.title,
+        phase=lot.phase,
+        brief=lot.brief,
+        deliverables=[_deliverable(one, days) for one in lot.deliverables],
+        measure_ids=lot.measure_ids,
+        starts_on=lot.starts_on + timedelta(days=days),
+        duration_days=lot.duration_days,
+        ceiling=money(lot.ceiling),
+        criteria=[_criterion(one) for one in lot.criteria],
+        enquiries_close_at=rules.moved(lot.enquiries_close_at, days),
+        closes_at=rules.moved(lot.closes_at, days),
+        further_iterations=FurtherIterations(lot.further_iterations, money(lot.further_ceiling)),
+        route=lot.route,
+        pricing=lot.pricing,
+        validity_days=lot.validity_days,
+        follows_id=lot.id,
+    )
+
+
+def _deliverable(one: Deliverable, days: int) -> DeliverableDraft:
+    return DeliverableDraft(one.title, one.due_on + timedelta(days=days), one.acceptance_criteria)
+
+
+def _criterion(one: Criterion) -> CriterionDraft:
+    return CriterionDraft(one.name, one.kind, one.weight, one.minimum_score)

@@ -1,0 +1,166 @@
+"""A run: the notices chosen, everybody registered, all plays side by side on one clock, and their sums checked at the end."""
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+
+from procure.demo import checking
+from procure.demo.api import Api, Disagreement, Refused, Seat, ServiceBroken
+from procure.demo.book import Sums
+from procure.demo.cast import Cast
+from procure.demo.clock import SharedClock
+from procure.demo.notices import CannotPlay, Reading, Unplayable, read_file
+from procure.demo.plan import Plan, choose, plan_of
+from procure.demo.play import play
+from procure.demo.report import Played, Report
+from procure.demo.scene import Scene
+
+TIMEOUT_S = 60.0
+SEEDS = 4
+Tell = Callable[[Plan, str], None]
+CLOCK = "/v1/sandbox/clock"
+
+
+class NoSandbox(Exception):
+    """The service's clock can't be moved, so nothing is played on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The credential that a run is started with."""
+
+    client_id: str
+    client_secret: str
+
+
+def connect(url: str) -> httpx.AsyncClient:
+    # A proxy of the environment can't reach this machine's own loopback.
+    return httpx.AsyncClient(base_url=url.rstrip("/"), timeout=TIMEOUT_S, trust_env=False)
+
+
+async def seed(url: str, operator: Operator, count: int = SEEDS) -> Report:
+    """A few plays of the shipped notices, for a marketplace that is not empty."""
+    async with connect(url) as http:
+        return await run(http, operator, read_file(None), count)
+
+
+async def run(
+    http: httpx.AsyncClient, operator: Operator, reading: Reading, count: int, tell: Tell = lambda _plan, _said: None
+) -> Report:
+    """Play `count` of the notices; raises NoSandbox, ServiceBroken, or Refused where the credential is no operator's."""
+    started = time.monotonic()
+    run_ = _Run(Api(http), Seat(operator.client_id, operator.client_secret), tell)
+    report = await run_.all(reading, count)
+    report.took_s = time.monotonic() - started
+    return report
+
+
+class _Run:
+    def __init__(self, api: Api, operator: Seat, tell: Tell) -> None:
+        self.api, self.operator, self.tell = api, operator, tell
+        self.cast = Cast(api, operator)
+        self.clock = SharedClock(self._move)
+        self.id = secrets.token_hex(4)
+
+    async def all(self, reading: Reading, count: int) -> Report:
+        began = await self._check_sandbox()
+        chosen = choose(reading.playable, count)
+        plans = [plan_of(notice, number) for number, notice in enumerate(chosen)]
+        scenes, left_out = await self._set_scenes(plans)
+        before = await self._control_totals(scenes)
+        plays = await self._perform(scenes)
+        differences = [said for play in plays for said in _differences_of(play)]
+        broken = {scene.council.id for scene, play in zip(scenes, plays, strict=True) if play.fault}
+        whole = [scene for scene in scenes if scene.council.id not in broken]
+        differences += _in_totals(whole, before, await self._control_totals(whole))
+        return Report(
+            read=len(reading.playable) + len(reading.unplayable),
+            chosen=len(plans),
+            not_played=sorted([*reading.unplayable, *left_out], key=lambda one: one.place),
+            plays=plays,
+            refusals=self.api.refusals,
+            dares=Counter(dare.value for scene in scenes for dare in scene.dared.elements()),
+            differences=differences,
+            calls=self.api.calls,
+            clock=(began.isoformat(), (await self._now()).isoformat()),
+        )
+
+    async def _check_sandbox(self) -> datetime:
+        """Procurement's time, once it is known that it can be moved."""
+        now = await self._now()
+        try:
+            await self.api.post(self.operator, CLOCK, {"to": (now + timedelta(seconds=1)).isoformat()})
+        except Refused as refused:
+            if refused.status == 404:
+                raise NoSandbox("The service is no sandbox: start it with PROCURE_SANDBOX=1.") from refused
+            raise
+        return now
+
+    async def _now(self) -> datetime:
+        return datetime.fromisoformat((await self.api.get(None, "/v1/time"))["now"])
+
+    async def _move(self, moment: datetime) -> None:
+        if await self._now() < moment:  # else somebody else has moved it already, or time has passed by itself
+            await self.api.post(self.operator, CLOCK, {"to": moment.isoformat()})
+
+    async def _set_scenes(self, plans: Sequence[Plan]) -> tuple[list[Scene], list[Unplayable]]:
+        """Everybody is registered before the first play begins."""
+        found = await asyncio.gather(*(self._set_scene(plan) for plan in plans))
+        scenes = [one for one in found if isinstance(one, Scene)]
+        return scenes, [one for one in found if isinstance(one, Unplayable)]
+
+    async def _set_scene(self, plan: Plan) -> Scene | Unplayable:
+        notice = plan.notice
+        try:
+            council = await self.cast.council(notice.buyer)
+            bidders = [*notice.suppliers, *(bid.bidder for lot in plan.lots for bid in lot.bids)]
+            seats = {party.key: await self.cast.bidder(party) for party in bidders}
+        except CannotPlay as fact:
+            return Unplayable(notice.place, notice.ocid, notice.title, fact.reason, str(fact))
+        return Scene(plan, self.api, self.clock, council, seats, lambda said: self.tell(plan, said), self.id)
+
+    async def _perform(self, scenes: Sequence[Scene]) -> list[Played]:
+        try:
+            return await self.clock.perform(*(self._play(scene) for scene in scenes))
+        except* ServiceBroken as broken:
+            raise _first(broken) from None
+
+    async def _play(self, scene: Scene) -> Played:
+        fault = None
+        try:
+            await play(scene)
+        except (Refused, Disagreement) as error:
+            fault = str(error)
+        told = await checking.of_outcome(scene) if scene.outcome else Sums()
+        self.tell(scene.plan, "")
+        return Played(scene.plan, scene.bands, scene.book.sums(), told, fault)
+
+    async def _control_totals(self, scenes: Sequence[Scene]) -> dict[str, Sums]:
+        councils = {scene.council.id: scene.council for scene in scenes}
+        return {name: await checking.control_totals(self.api, one) for name, one in councils.items()}
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+def _differences_of(play: Played) -> list[str]:
+    # A play that broke off in the middle of an act may have been charged for it or not.
+    return [] if play.fault else checking.differences(play.plan.notice.ocid, play.sums, play.told)
+
+
+def _in_totals(scenes: Sequence[Scene], before: dict[str, Sums], after: dict[str, Sums]) -> list[str]:
+    """For each buyer, what finance's control totals have grown by against what was played there."""
+    found = []
+    for council in {scene.council.id: scene.council for scene in scenes}.values():
+        own = Sums.of(scene.book.sums() for scene in scenes if scene.council is council)
+        grown = checking.less(after[council.id], before[council.id])
+        found += checking.differences(f"{council.name}, control totals", own, grown, but="committed")
+    return found

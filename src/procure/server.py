@@ -1,0 +1,69 @@
+"""`procure serve`: the HTTP server, and how long a client may keep it waiting. Why granian: docs/adr/0001-http-server.md."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from multiprocessing.connection import wait
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+#: A connection that sends nothing, or only half of its headers, is closed after this; a kept-alive one as well.
+HEADERS_MAX_S = 15
+HEADERS_MAX_BYTES = 64 * 1024
+#: Requests that are being answered when the service is told to stop get this long.
+STOP_MAX_S = 10
+
+
+class PortTaken(Exception):
+    """Nothing can listen there; the message says why, and what to do."""
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises PortTaken. Asked before anything is started: granian shares a port that another granian listens on."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PortTaken(
+            f"Port {port} of {host} can't be had: {reason}. `PORT={port + 1} make run`, or `--port`, takes another."
+        ) from error
+
+
+def serve(host: str, port: int) -> None:
+    """Until SIGINT or SIGTERM. One worker process: more of them go on a port of their own, behind a proxy."""
+    check_port(host, port)
+    Granian(
+        "procure.asgi:create",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        loop=Loops.auto,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_MAX_S * 1000, max_buffer_size=HEADERS_MAX_BYTES),
+        websockets=False,
+        log_access=False,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=STOP_MAX_S,
+    ).serve()
+
+
+def end_with_parent() -> None:
+    """Let this worker process stop when granian's main process is gone: killed, it could not take the worker along."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        wait([sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), name="parent", daemon=True).start()

@@ -1,0 +1,161 @@
+"""The one background loop: everything that time, not a caller, makes due. As many workers may run as there are machines.
+
+No rule waits for it: a lot is closed from its deadline on whether or not anyone looks. The worker publishes the seal, opens what
+nobody has to approve, and clears up.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from sqlalchemy import select
+
+from procure.app import vault_clock
+from procure.evaluation.opening import seal_due
+from procure.health import check_ready
+from procure.kit import logs
+from procure.kit.db import Sessions, make_engine, make_sessions
+from procure.kit.errors import Fact
+from procure.kit.settings import Settings, SettingsFault
+from procure.lots.models import Lot
+from procure.vault.keyring import FileKeyring
+from procure.vault.keys import Vault
+
+log = structlog.get_logger(__name__)
+
+#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile.
+POOL_SIZE = 2
+#: Longest pause between looks at a database that is away.
+BACKOFF_MAX_S = 10.0
+#: What a job in hand gets to finish when the worker is stopped; then its transaction is rolled back.
+GRACE_S = 0.5
+SWEEP_EVERY_S = 3600.0
+#: No publication takes this long from making its key to its commit.
+ORPHAN_AGE = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Job:
+    """Something to be done at least `every_s` seconds apart; 0 is every round."""
+
+    name: str
+    every_s: float
+    work: Callable[[], Awaitable[None]]
+    due_at_s: float = 0.0
+
+    async def run(self, now_s: float) -> bool:
+        """Do it if it is due. False if it failed: that is logged, and nobody else's trouble."""
+        if now_s < self.due_at_s:
+            return True
+        self.due_at_s = now_s + self.every_s
+        try:
+            await self.work()
+        except Exception:
+            log.exception("job failed", job=self.name)
+            return False
+        return True
+
+
+def jobs(sessions: Sessions, vault: Vault) -> list[Job]:
+    """All of them."""
+    return [
+        Job("seal", 0.0, partial(seal_due, sessions, vault)),
+        Job("sweep", SWEEP_EVERY_S, partial(sweep_orphan_keys, sessions, vault)),
+    ]
+
+
+async def sweep_orphan_keys(sessions: Sessions, vault: Vault) -> None:
+    """Destroy the keys of publications that never committed."""
+    async with sessions() as db:
+        keys = await db.execute(select(Lot.id, Lot.key_id).where(Lot.key_id.is_not(None)))
+        known = {(lot_id, key_id) for lot_id, key_id in keys if key_id is not None}
+    if not known:
+        return  # a database without lots beside a keyring that has keys is more likely the wrong one
+    if swept := await vault.sweep(known, ORPHAN_AGE):
+        log.info("orphan keys swept", count=swept)
+
+
+async def run_once(sessions: Sessions, vault: Vault) -> bool:
+    """Every job, now; whether all went well."""
+    return all([await job.run(0.0) for job in jobs(sessions, vault)])
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Rounds until `stop`, within a second of it. A database that is away is waited for, however long."""
+    engine = make_engine(settings.database_url, pool_size=POOL_SIZE)
+    sessions = make_sessions(engine)
+    try:
+        vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, sessions))
+        await _until(stop, _rounds(settings, sessions, jobs(sessions, vault), stop))
+    finally:
+        await engine.dispose()
+
+
+async def _rounds(settings: Settings, sessions: Sessions, all_jobs: list[Job], stop: asyncio.Event) -> None:
+    is_ready, pause_s = False, settings.worker_interval_s
+    while not stop.is_set():
+        is_ready = is_ready or await _is_ready(settings, sessions)
+        if is_ready:
+            pause_s = settings.worker_interval_s
+            # Whatever failed may be the database's doing: look at it again before the next round.
+            is_ready = all([await job.run(asyncio.get_running_loop().time()) for job in all_jobs])
+        else:
+            pause_s = min(2 * pause_s, BACKOFF_MAX_S)
+        await _pause(stop, pause_s)
+
+
+async def _is_ready(settings: Settings, sessions: Sessions) -> bool:
+    try:
+        async with sessions() as db:
+            revision = await check_ready(db, sandboxed=settings.sandbox)
+    except Exception as error:  # noqa: BLE001 - away, not migrated, another's: wait for it
+        log.warning(
+            "database not ready", error=type(error).__name__, detail=error.detail if isinstance(error, Fact) else None
+        )
+        return False
+    log.info("worker ready", revision=revision)
+    return True
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Do `work` until it ends or `stop` is set and the grace is over."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working}, timeout=GRACE_S)
+    finally:
+        stopping.cancel()
+        working.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+    if working.done() and not working.cancelled():
+        working.result()
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await run(settings, stop)
+    log.info("worker stopped")
+
+
+def main() -> None:
+    """`procure worker`: settings from the environment; SIGINT or SIGTERM stop it."""
+    try:
+        settings = Settings.from_environment()
+        logs.configure(level=settings.log_level, form=settings.log_format)
+        asyncio.run(_serve(settings))
+    except (SettingsFault, Fact) as fault:
+        raise SystemExit(str(fault)) from None

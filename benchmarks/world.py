@@ -31,8 +31,8 @@ LOTS = 60
 SUPPLIERS_MAX = 400
 BID = {
     "prices": [
-        {"deliverable_id": "D1", "amount": "40.00"},
-        {"deliverable_id": "D2", "amount": "50.00"},
+        {"deliverable_id": "D1", "price": {"amount": "40.00", "currency": "GBP"}},
+        {"deliverable_id": "D2", "price": {"amount": "50.00", "currency": "GBP"}},
     ],
     "answers": [
         {"criterion_id": "C1", "text": "We sit with the officers for two weeks. " * 20},

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from build import (
     council,
     evaluated_lot,
     recommended_award,
+    seat,
     supplier,
     vault_beside,
 )
@@ -26,6 +28,7 @@ from procure.bids import service as bids
 from procure.evaluation import service as evaluation
 from procure.journal.models import JournalEntry
 from procure.kit import clock
+from procure.kit.actor import Role
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus
 from procure.vault.keyring import FileKeyring
@@ -105,86 +108,120 @@ async def test_assessments_are_read_by_their_bidders(db: AsyncSession, call: Cal
 
 
 async def test_four_eyes_are_refused_and_on_the_record(db: AsyncSession, call: Call, buyer: Council, lot: Lot) -> None:
-    document = {"reason": "None convinced."}
-    path = f"/v1/lots/{lot.id}/no-award"
-    lot.prepared_by = [*lot.prepared_by, buyer.approver.person_id or lot.id]
+    both = await seat(db, buyer.organisation, Role.OFFICER, Role.APPROVER)
     await db.commit()
-    problem(await call.post(buyer.approver, path, document), 403, "same-person")
+    document = {"bid_id": await best_bid(db, lot), "reason": "First in the ranking."}
+    award = ok(await call.post(both, f"/v1/lots/{lot.id}/awards", document), 201)
+    problem(await call.post(both, f"/v1/awards/{award['id']}/approve"), 403, "same-person")
     entry = (await db.scalars(select(JournalEntry).where(JournalEntry.type == "act.refused"))).one()
-    assert (entry.object_id, entry.person_id) == (lot.id, buyer.approver.person_id)
-    assert ok(await call.post(buyer.second_approver, path, document))["status"] == "unsuccessful"
+    assert (str(entry.object_id), entry.person_id) == (award["id"], both.person_id)
+    ok(await call.post(buyer.approver, f"/v1/awards/{award['id']}/approve"))
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"reason": ""}, {"reason": 1}, {"reason": "x", "more": 1}, [], None, {"reason": "\x00"}]
 )
-async def test_a_bad_body_is_never_a_500(call: Call, buyer: Council, lot: Lot, body: object) -> None:
-    unknown = "/v1/awards/0199c0de-0000-7000-8000-000000000000"
-    for path in (f"{unknown}/refuse", f"{unknown}/withdraw", f"/v1/lots/{lot.id}/no-award"):
-        assert (await call.post(buyer.approver, path, body)).status_code in (400, 415, 422)
+async def test_a_bad_body_is_never_a_500(db: AsyncSession, call: Call, buyer: Council, body: object) -> None:
+    await db.commit()
+    unknown = "0199c0de-0000-7000-8000-000000000000"
+    for path in (f"awards/{unknown}/refuse", f"awards/{unknown}/withdraw", f"lots/{unknown}/no-award"):
+        assert (await call.post(buyer.approver, f"/v1/{path}", body)).status_code in (400, 415, 422)
 
 
-async def committed_lot(world: World) -> tuple[Council, Lot]:
+@dataclass(frozen=True)
+class Scene:
+    """A committed council with an evaluated lot; acts over HTTP, each on a connection of its own."""
+
+    world: World
+    call: Call
+    buyer: Council
+    lot: Lot
+
+    async def recommended(self) -> Award:
+        """The next in rank, recommended."""
+        async with self.world.sessions() as db:
+            award = await recommended_award(db, self.buyer, self.lot)
+            await db.commit()
+            return award
+
+    async def status_of(self, award: Award) -> AwardStatus:
+        async with self.world.sessions() as db:
+            return (await db.get_one(Award, award.id)).status
+
+    async def lot_status(self) -> LotStatus:
+        async with self.world.sessions() as db:
+            return (await db.get_one(Lot, self.lot.id)).status
+
+
+async def scene(world: World, buyer: Council | None = None, *, bidders: int = 2) -> Scene:
     async with world.sessions() as db:
-        buyer = await council(db)
-        lot = await evaluated_lot(db, buyer, vault_beside(db, world.settings))
+        buyer = buyer or await council(db)
+        totals = tuple(f"{9000 + number}.00" for number in range(bidders))
+        vault = vault_beside(db, world.settings)
+        lot = await evaluated_lot(db, buyer, vault, totals=totals, quality=(4,) * bidders)
         await db.commit()
-        return buyer, lot
+    return Scene(world, Call(world.client, world.app), buyer, lot)
 
 
-async def committed_award(world: World) -> tuple[Council, Award]:
-    async with world.sessions() as db:
-        buyer = await council(db)
-        lot = await evaluated_lot(db, buyer, vault_beside(db, world.settings))
-        award = await recommended_award(db, buyer, lot)
-        await db.commit()
-        return buyer, award
-
-
-def statuses(replies: list[httpx.Response]) -> Counter[int]:
+def statuses(*replies: httpx.Response) -> Counter[int]:
     return Counter(reply.status_code for reply in replies)
 
 
 async def test_of_two_recommendations_at_once_one_stands(world: World) -> None:
-    call = Call(world.client, world.app)
+    at = await scene(world)
+    async with world.sessions() as db:
+        document = {"bid_id": await best_bid(db, at.lot), "reason": "First in the ranking."}
     for _ in range(ROUNDS):
-        buyer, lot = await committed_lot(world)
-        async with world.sessions() as db:
-            document = {"bid_id": await best_bid(db, lot), "reason": "First in the ranking."}
-        acts = [call.post(buyer.officer, f"/v1/lots/{lot.id}/awards", document) for _ in range(2)]
-        assert statuses(await asyncio.gather(*acts)) == {201: 1, 409: 1}
+        acts = [at.call.post(at.buyer.officer, f"/v1/lots/{at.lot.id}/awards", document) for _ in range(2)]
+        replies = await asyncio.gather(*acts)
+        assert statuses(*replies) == {201: 1, 409: 1}
+        award = next(reply.json() for reply in replies if reply.status_code == 201)
+        ok(await at.call.post(at.buyer.approver, f"/v1/awards/{award['id']}/refuse", {"reason": "Once more."}))
 
 
 async def test_of_two_decisions_at_once_one_stands(world: World) -> None:
-    call = Call(world.client, world.app)
+    at = await scene(world, bidders=ROUNDS)
     for turn in range(ROUNDS):
-        buyer, award = await committed_award(world)
-        path = f"/v1/awards/{award.id}"
-        second = (
-            call.post(buyer.second_approver, f"{path}/approve")
+        award = await at.recommended()
+        path, refusal = f"/v1/awards/{award.id}", {"reason": "Not convincing."}
+        approve = at.call.post(at.buyer.approver, f"{path}/approve")
+        other = (
+            at.call.post(at.buyer.second_approver, f"{path}/approve")
             if turn % 2
-            else call.post(buyer.second_approver, f"{path}/refuse", {"reason": "Not convincing."})
+            else at.call.post(at.buyer.second_approver, f"{path}/refuse", refusal)
         )
-        replies = await asyncio.gather(call.post(buyer.approver, f"{path}/approve"), second)
-        assert statuses(replies) == {200: 1, 409: 1}
-        winner = next(reply for reply in replies if reply.status_code == 200)
-        async with world.sessions() as db:
-            stored = await db.get_one(Award, award.id)
-            assert stored.status.value == winner.json()["status"]
+        replies = await asyncio.gather(approve, other)
+        assert statuses(*replies) == {200: 1, 409: 1}
+        winner = next(reply.json()["status"] for reply in replies if reply.status_code == 200)
+        assert (await at.status_of(award)).value == winner
+        expected = LotStatus.AWARDED if winner == "approved" else LotStatus.EVALUATING
+        assert await at.lot_status() is expected
+        if winner == "approved":
+            ok(await at.call.post(at.buyer.second_approver, f"{path}/withdraw", {"reason": "The next round."}))
+
+
+async def test_of_two_withdrawals_at_once_one_stands(world: World) -> None:
+    at = await scene(world, bidders=ROUNDS)
+    for _ in range(ROUNDS):
+        award = await at.recommended()
+        path, reason = f"/v1/awards/{award.id}", {"reason": "It did not sign."}
+        ok(await at.call.post(at.buyer.approver, f"{path}/approve"))
+        acts = [at.call.post(one, f"{path}/withdraw", reason) for one in (at.buyer.approver, at.buyer.second_approver)]
+        assert statuses(*await asyncio.gather(*acts)) == {200: 1, 409: 1}
+        assert await at.lot_status() is LotStatus.EVALUATING
 
 
 async def test_a_lot_cancelled_beside_its_approval_ends_cancelled_and_never_half_awarded(world: World) -> None:
-    call = Call(world.client, world.app)
+    buyer: Council | None = None
     for _ in range(ROUNDS):
-        buyer, award = await committed_award(world)
+        at = await scene(world, buyer)
+        buyer, award = at.buyer, await at.recommended()
         approval, cancellation = await asyncio.gather(
-            call.post(buyer.approver, f"/v1/awards/{award.id}/approve"),
-            call.post(buyer.second_approver, f"/v1/lots/{award.lot_id}/cancel", {"reason": "The need has gone."}),
+            at.call.post(buyer.approver, f"/v1/awards/{award.id}/approve"),
+            at.call.post(buyer.second_approver, f"/v1/lots/{award.lot_id}/cancel", {"reason": "The need has gone."}),
         )
         # A lot may be cancelled after its award, so the cancellation always stands; the approval only if it came first.
         assert cancellation.status_code == 200, cancellation.text
         assert approval.status_code in (200, 409), approval.text
-        async with world.sessions() as db:
-            stored, lot = await db.get_one(Award, award.id), await db.get_one(Lot, award.lot_id)
         expected = AwardStatus.APPROVED if approval.status_code == 200 else AwardStatus.RECOMMENDED
-        assert (stored.status, lot.status) == (expected, LotStatus.CANCELLED)
+        assert (await at.status_of(award), await at.lot_status()) == (expected, LotStatus.CANCELLED)

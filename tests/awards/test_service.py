@@ -1,6 +1,7 @@
 """What an award's verbs leave in the database: effect and journal entry together, or nothing."""
 
 from datetime import timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -280,8 +281,9 @@ async def test_the_standstill_of_a_covered_award_runs_in_working_days_from_its_n
     assert award.standstill_ends_at is None
     published_at = await clock.now(db)
     await awards.record_notice(db, buyer.officer, award.id, Notice("2026/S 1", "ocds-h6vhtk-1", published_at))
-    assert award.standstill_ends_at == standstill_end(published_at, 8, Nation.ENGLAND)
-    assert award.standstill_ends_at > published_at + timedelta(days=7)
+    assert (
+        award.standstill_ends_at == standstill_end(published_at, 8, Nation.ENGLAND) > published_at + timedelta(days=7)
+    )
     # A correction is recorded, and the standstill runs from it.
     later = published_at + timedelta(days=3)
     await move_clock(db, later)
@@ -327,15 +329,16 @@ async def test_each_bidder_reads_its_own_assessment_and_the_winners_totals(
     db: AsyncSession, buyer: Council, vault: FileKeyring
 ) -> None:
     lot, award = await awarded_lot(db, buyer, vault, totals=("11050.00", "9000.00", "8000.00"), quality=(5, 3, 1))
-    for bid in await ranked(db, lot):
-        own = await awards.assessment(db, await bidder(db, bid.supplier_id), award.id)
-        assert (own.bid_id, own.is_winner) == (bid.id, bid.id == award.bid_id)
-        assert own.winner.supplier.name == "Bidder of 11050.00"
-        assert own.winner.value.amount == "11050.00"
-        assert sum(float(one.points) for one in own.criteria) == pytest.approx(float(own.total_points))
-        assert "8000" not in str(own) or bid.supplier_name == "Bidder of 8000.00"
-    quality = own.criteria[0]
-    assert (own.is_below_minimum, quality.score, quality.points) == (True, 1, "12.0000")
+    seen = [await awards.assessment(db, await bidder(db, bid.supplier_id), award.id) for bid in await ranked(db, lot)]
+    assert [one.is_winner for one in seen] == [True, False, False]
+    for own in seen:
+        assert (own.winner.supplier.name, own.winner.value.amount) == ("Bidder of 11050.00", "11050.00")
+        assert sum(Decimal(one.points) for one in own.criteria) == Decimal(own.total_points)
+    # A middle bidder learns nothing of the one below it.
+    assert "Bidder of 8000.00" not in str(seen[1])
+    last = seen[-1]
+    quality = last.criteria[0]
+    assert (last.is_below_minimum, quality.score, quality.points) == (True, 1, "12.0000")
     assert quality.rationale == "As 1 of 5 reads."
 
 

@@ -20,7 +20,12 @@ class Time:
     def __init__(self) -> None:
         self.now = START
         self.moves: list[datetime] = []
-        self.clock = SharedClock(self.move)
+        self.reads = 0
+        self.clock = SharedClock(self.read, self.move)
+
+    async def read(self) -> datetime:
+        self.reads += 1
+        return self.now
 
     async def move(self, moment: datetime) -> None:
         await asyncio.sleep(0)
@@ -78,7 +83,7 @@ async def test_a_clock_that_cannot_be_moved_is_told_to_every_play() -> None:
     async def move(_moment: datetime) -> None:
         raise Stuck
 
-    clock, told = SharedClock(move), []
+    clock, told = SharedClock(Time().read, move), []
 
     async def play(number: int) -> None:
         try:
@@ -102,6 +107,20 @@ async def test_a_play_that_fails_ends_the_others_and_moves_nothing() -> None:
     assert caught.group_contains(RuntimeError)
     await asyncio.sleep(0.01)
     assert time.moves == []
+
+
+async def test_time_is_read_again_once_it_was_moved_and_not_for_every_question() -> None:
+    time = Time()
+
+    async def play() -> None:
+        first = await time.clock.now()
+        assert START <= first <= await time.clock.now() < START + timedelta(seconds=1)
+        assert time.reads == 1
+        await time.clock.until(day(1))
+        assert day(1) <= await time.clock.now() < day(1) + timedelta(seconds=1)
+        assert time.reads == 2
+
+    await time.clock.perform(play())
 
 
 async def test_no_plays_are_over_at_once() -> None:

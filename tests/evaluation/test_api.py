@@ -7,14 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from build import (
     Council,
-    active_outcome,
     council,
     covered_lot,
     move_clock,
     opened_lot,
     panel_document,
+    published_lot,
     score_document,
     seat,
+    seated_panel,
     submitted_bid,
     supplier,
 )
@@ -175,7 +176,13 @@ async def test_refused_openings_and_readings_are_on_the_record(
 
 async def test_nobody_evaluates_a_lot_that_is_still_open(db: AsyncSession, call: Call, vault: FileKeyring) -> None:
     buyer = await council(db)
-    outcome = await active_outcome(db, buyer)
+    lot = await published_lot(db, buyer, vault)
+    bid = await submitted_bid(db, lot, await supplier(db), vault)
+    await seated_panel(db, buyer, lot)
     await db.commit()
-    assert outcome.buyer_id == buyer.organisation.id
-    problem(await call.get(buyer.officer, f"/v1/lots/{outcome.id}/panel"), 404, "lot-not-found")
+    path, sheet = f"/v1/lots/{lot.id}", score_document(lot, [bid], (5,))
+    problem(await call.get(buyer.designer, f"{path}/bids"), 409, "bids-not-opened")
+    problem(await call.put(buyer.designer, f"{path}/scores", sheet), 409, "lot-state-wrong")
+    problem(await call.post(buyer.designer, f"{path}/scores/lock"), 409, "lot-state-wrong")
+    problem(await call.put(buyer.designer, f"{path}/consensus", sheet), 409, "lot-state-wrong")
+    problem(await call.post(buyer.designer, f"{path}/conclude"), 409, "lot-state-wrong")

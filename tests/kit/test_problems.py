@@ -16,14 +16,11 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from calls import Call, problem
-from procure.app import create_app
+from calls import problem
 from procure.kit import logs
-from procure.kit.db import Sessions
 from procure.kit.errors import Conflict, Fact, Fault, Invalid, Unauthenticated
 from procure.kit.http import Db, public
 from procure.kit.problems import BY_STATUS, Problem, is_away, problems
-from procure.kit.settings import Settings
 
 CANARY = "canary-9f2c"
 MEMBERS = {"type", "title", "status", "detail", "instance", "request_id", "errors"}
@@ -97,13 +94,12 @@ async def number(value: FromQuery[int]) -> int:
     return value
 
 
-@pytest.fixture
-def app(settings: Settings, sessions: Sessions) -> Litestar:
-    """The application, with routes that fail."""
-    app = create_app(msgspec.structs.replace(settings, log_level="critical"), sessions=sessions)
+@pytest.fixture(scope="module")
+async def client(anyone: httpx.AsyncClient, service: Litestar) -> httpx.AsyncClient:
+    """Anyone, and routes that fail."""
     for handler in (thrown, broken_statement, number):
-        app.register(handler)
-    return app
+        service.register(handler)
+    return anyone
 
 
 async def logged_by(client: httpx.AsyncClient, path: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -241,7 +237,7 @@ def test_every_example_of_a_problem_is_one() -> None:
             assert re.fullmatch(r"/problems/[a-z-]+", read.type)
 
 
-async def test_a_call_without_a_token_is_told_how_to_authenticate(call: Call) -> None:
-    reply = await call.post(None, "/v1/lots", {})
+async def test_a_call_without_a_token_is_told_how_to_authenticate(client: httpx.AsyncClient) -> None:
+    reply = await client.post("/v1/lots", json={})
     problem(reply, 401, "unauthenticated")
     assert reply.headers["www-authenticate"] == 'Bearer realm="procure"'

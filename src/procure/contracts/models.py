@@ -88,7 +88,7 @@ class Contract(Versioned, Base):
     next_step: Mapped[NextStep | None]
     learned_by_buyer: Mapped[str | None]
     learned_by_supplier: Mapped[str | None]
-    owed: Mapped[list[OwedObservation]] = mapped_column(Structs(list[OwedObservation]))
+    owed: Mapped[list[OwedObservation]] = mapped_column(Structs(list[OwedObservation]), default=list)
     prepared_by: Mapped[list[UUID]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 
+from procure.demo.documents import Document
+
 CALLS_AT_ONCE = 8
 TRIES_MAX = 8
 RETRY_DELAY_MAX_S = 10.0
 #: A token is renewed this long before it ends.
 TOKEN_SPARE_S = 60.0
-
-Document = dict[str, Any]
 
 
 class Refused(Exception):

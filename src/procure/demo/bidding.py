@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from procure.demo import writing
-from procure.demo.api import Disagreement, Document, ServiceBroken
+from procure.demo.api import Disagreement, ServiceBroken
+from procure.demo.documents import Document
 from procure.demo.plan import BidPlan, Dare, LotPlan
 from procure.demo.scene import Scene
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from procure.demo.api import Api, Document, Refused, Seat
-from procure.demo.notices import CannotPlay, Reason
+from procure.demo.api import Api, Refused, Seat
+from procure.demo.documents import Document
 from procure.demo.parties import Party
+from procure.demo.reasons import CannotPlay, Reason
 
 T = TypeVar("T")
 

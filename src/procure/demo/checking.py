@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import fields
 from decimal import Decimal
 
-from procure.demo.api import Api, Document
+from procure.demo.api import Api
 from procure.demo.book import Sums
 from procure.demo.cast import Council
+from procure.demo.documents import Document
 from procure.demo.scene import Scene
 from procure.kit.money import total
 

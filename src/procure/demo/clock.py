@@ -3,12 +3,16 @@
 import asyncio
 import heapq
 import itertools
+import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 T = TypeVar("T")
+Read = Callable[[], Awaitable[datetime]]
 Move = Callable[[datetime], Awaitable[None]]
+#: For so long a reading is carried on by this machine's own clock. It lags by what a reply takes, and so is never ahead.
+FRESH_S = 1.0
 
 
 class SharedClock:
@@ -17,13 +21,21 @@ class SharedClock:
     No play can miss a deadline of its own through another: time stands still as long as one of them has something to do.
     """
 
-    def __init__(self, move: Move) -> None:
-        self._move = move
+    def __init__(self, read: Read, move: Move) -> None:
+        self._read, self._move = read, move
+        self._told: tuple[datetime, float] | None = None
         self._playing = 0
         self._ended = False
         self._numbers = itertools.count()
         self._waits: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._moving: asyncio.Task[None] | None = None
+
+    async def now(self) -> datetime:
+        """Procurement's time, not a second old."""
+        if self._told is None or time.monotonic() - self._told[1] > FRESH_S:
+            self._told = await self._read(), time.monotonic()
+        told, read_at = self._told
+        return told + timedelta(seconds=time.monotonic() - read_at)
 
     async def perform(self, *plays: Awaitable[T]) -> list[T]:
         """All plays at once; the first exception ends them all."""
@@ -59,6 +71,7 @@ class SharedClock:
         fault: Exception | None = None
         try:
             await self._move(moment)
+            self._told = None
         except Exception as error:  # noqa: BLE001 - it is raised in every play that waits
             fault = error
         while self._waits and (fault is not None or self._waits[0][0] <= moment):

@@ -5,8 +5,9 @@ from decimal import Decimal
 from hashlib import sha256
 
 from procure.demo import writing
-from procure.demo.api import Disagreement, Document, Seat
+from procure.demo.api import Disagreement, Seat
 from procure.demo.book import ContractAccount
+from procure.demo.documents import Document
 from procure.demo.paying import invoice, pay, place_order
 from procure.demo.plan import BidPlan, Dare, LotPlan
 from procure.demo.scene import Scene, days_before

@@ -1,7 +1,8 @@
 """From the opened bids to an award: interests, scores alone, scores together, recommendation, approval."""
 
-from procure.demo.api import Disagreement, Document, Seat
+from procure.demo.api import Disagreement, Seat
 from procure.demo.bidding import Bids
+from procure.demo.documents import Document
 from procure.demo.plan import Dare
 from procure.demo.preparing import notice
 from procure.demo.scene import Scene

@@ -5,67 +5,22 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from procure.demo import cleaning
+from procure.demo.documents import Document, as_dict, as_list
 from procure.demo.parties import Party, party_of
-from procure.kit.money import AMOUNT_MAX, CENT, total
-from procure.policy.rules import Limits
+from procure.demo.reasons import CannotPlay, Reason, Unplayable
+from procure.demo.values import value_of
 
 FILE_MAX_BYTES = 128 * 1024 * 1024
 SUPPLIERS_MAX = 4
 TITLE_LETTERS_MIN = 3
-LIMITS = Limits()
-#: Five years of time-boxes, one after the other, each as long and as dear as the policy lets one be: 21 of 170,000.00.
-VALUE_MAX = LIMITS.ceiling_max * (5 * 365 // LIMITS.duration_days_max)
-VALUE_MIN = Decimal("1.00")
-
-
-class Reason(StrEnum):
-    """Why a notice is not played."""
-
-    NOT_A_RELEASE = "not-a-release"
-    NO_OCID = "no-ocid"
-    NO_TITLE = "no-title"
-    NO_BUYER = "no-buyer"
-    NO_SUPPLIER = "no-supplier"
-    SAME_PARTY = "same-party"
-    TWO_KINDS = "two-kinds"
-    NO_VALUE = "no-value"
-    ZERO_VALUE = "zero-value"
-    SYMBOLIC_VALUE = "symbolic-value"
-    NEGATIVE_VALUE = "negative-value"
-    NOT_MONEY = "not-money"
-    OTHER_CURRENCY = "other-currency"
-    TOO_LARGE = "beyond-short-lots"
-    SUPERSEDED = "superseded"
-    NOT_ACTIVE = "not-active"
-
-
-class CannotPlay(Exception):
-    """This notice can't be played; the message says why in a sentence."""
-
-    def __init__(self, reason: Reason, said: str) -> None:
-        super().__init__(said)
-        self.reason = reason
 
 
 class NoticesUnreadable(Exception):
     """The file is no OCDS that can be read; the message says what is wrong with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unplayable:
-    """A notice that is not played. `place` counts in the file from 1."""
-
-    place: int
-    ocid: str
-    title: str
-    reason: Reason
-    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +96,8 @@ def _releases(document: object) -> Iterator[object]:
         yield from document["releases"]
     elif isinstance(document, dict) and isinstance(document.get("records"), list):
         for record in document["records"]:
-            compiled = _dict(record).get("compiledRelease")
-            yield from [compiled] if compiled else _list(_dict(record).get("releases")) or [record]
+            compiled = as_dict(record).get("compiledRelease")
+            yield from [compiled] if compiled else as_list(as_dict(record).get("releases")) or [record]
     else:
         raise NoticesUnreadable("This is neither an OCDS release package nor a record package: it has no `releases`.")
 
@@ -154,8 +109,10 @@ def notice_of(release: object, place: int) -> Notice:
     ocid = cleaning.line(release.get("ocid"), 100)
     if not ocid:
         raise CannotPlay(Reason.NO_OCID, "It has no ocid.")
-    tender = _dict(release.get("tender"))
-    awards = [award for award in map(_dict, _list(release.get("awards"))) if award.get("status", "active") == "active"]
+    tender = as_dict(release.get("tender"))
+    awards = [
+        award for award in map(as_dict, as_list(release.get("awards"))) if award.get("status", "active") == "active"
+    ]
     buyer = _buyer(release)
     suppliers = _suppliers(release, awards)
     _check_apart(buyer, suppliers)
@@ -171,25 +128,25 @@ def notice_of(release: object, place: int) -> Notice:
         buyer=buyer,
         suppliers=tuple(suppliers[:SUPPLIERS_MAX]),
         suppliers_named=len(suppliers),
-        value=_value(release, tender, awards),
+        value=value_of(release, tender, awards),
         award_ids=frozenset(cleaning.line(award.get("id"), 200) for award in awards),
     )
 
 
-def _buyer(release: dict[str, Any]) -> Party:
-    parties = list(map(_dict, _list(release.get("parties"))))
-    named = _dict(release.get("buyer"))
-    in_role = [party for party in parties if "buyer" in _list(party.get("roles"))]
+def _buyer(release: Document) -> Party:
+    parties = list(map(as_dict, as_list(release.get("parties"))))
+    named = as_dict(release.get("buyer"))
+    in_role = [party for party in parties if "buyer" in as_list(party.get("roles"))]
     buyer = party_of(named or (in_role[0] if in_role else {}), parties)
     if buyer is None:
         raise CannotPlay(Reason.NO_BUYER, "It names no buyer.")
     return buyer
 
 
-def _suppliers(release: dict[str, Any], awards: list[dict[str, Any]]) -> list[Party]:
+def _suppliers(release: Document, awards: list[Document]) -> list[Party]:
     """Every supplier with a name, once, in the order of the awards."""
-    parties = list(map(_dict, _list(release.get("parties"))))
-    named = [supplier for award in awards for supplier in map(_dict, _list(award.get("suppliers")))]
+    parties = list(map(as_dict, as_list(release.get("parties"))))
+    named = [supplier for award in awards for supplier in map(as_dict, as_list(award.get("suppliers")))]
     found = [party for supplier in named if (party := party_of(supplier, parties)) is not None]
     if not found:
         said = "Its award names no supplier by name." if named else "It has no award to a supplier (yet)."
@@ -202,74 +159,25 @@ def _check_apart(buyer: Party, suppliers: list[Party]) -> None:
         raise CannotPlay(Reason.SAME_PARTY, f"{buyer.name} is buyer and supplier at once.")
 
 
-def _title(release: dict[str, Any], tender: dict[str, Any]) -> str:
+def _title(release: Document, tender: Document) -> str:
     title = cleaning.line(tender.get("title"), 150) or cleaning.line(release.get("title"), 150)
     if sum(letter.isalnum() for letter in title) < TITLE_LETTERS_MIN:
         raise CannotPlay(Reason.NO_TITLE, f"Its title says nothing: “{title}”.")
     return title
 
 
-def _cpv(tender: dict[str, Any]) -> str | None:
-    classification = _dict(tender.get("classification"))
+def _cpv(tender: Document) -> str | None:
+    classification = as_dict(tender.get("classification"))
     code = str(classification.get("id", "")).partition("-")[0]
     is_cpv = classification.get("scheme") == "CPV" and re.fullmatch(r"[0-9]{8}", code)
     return code if is_cpv else None
 
 
-def _url(tender: dict[str, Any], awards: list[dict[str, Any]]) -> str | None:
-    documents = [document for one in (*awards, tender) for document in map(_dict, _list(one.get("documents")))]
+def _url(tender: Document, awards: list[Document]) -> str | None:
+    documents = [document for one in (*awards, tender) for document in map(as_dict, as_list(one.get("documents")))]
     notices = [one for one in documents if "notice" in str(one.get("documentType", "")).casefold()]
     found = (cleaning.url(one.get("url")) for one in (*notices, *documents))
     return next((url for url in found if url), None)
-
-
-def _value(release: dict[str, Any], tender: dict[str, Any], awards: list[dict[str, Any]]) -> Decimal:
-    """The awards' value; where they state none the contracts', else the tender's."""
-    contracts = list(map(_dict, _list(release.get("contracts"))))
-    for stated in (
-        [one.get("value") for one in awards],
-        [one.get("value") for one in contracts],
-        [tender.get("value")],
-    ):
-        amounts = [value for value in map(_dict, stated) if value.get("amount") is not None]
-        if amounts:
-            return checked_value(total(_amount(value) for value in amounts))
-    raise CannotPlay(Reason.NO_VALUE, "It states no value.")
-
-
-def _amount(value: dict[str, Any]) -> Decimal:
-    amount = value["amount"]
-    if not isinstance(amount, Decimal):
-        raise CannotPlay(Reason.NOT_MONEY, "Its value is not a number.")
-    if value.get("currency", "GBP") != "GBP":
-        said = (
-            f"Its value is in {cleaning.line(value['currency'], 10) or 'no currency'}; the lots here are bought in GBP."
-        )
-        raise CannotPlay(Reason.OTHER_CURRENCY, said)
-    if not -AMOUNT_MAX <= amount <= AMOUNT_MAX:  # before any arithmetic: a number such as 1e999999999 has no room in it
-        raise _too_large(amount)
-    if amount != amount.quantize(CENT):
-        raise CannotPlay(Reason.NOT_MONEY, "Its value is not one in pounds and whole pence.")
-    return amount.quantize(CENT)
-
-
-def checked_value(value: Decimal) -> Decimal:
-    """The value as money that short lots can buy for; raises CannotPlay."""
-    if value < 0:
-        raise CannotPlay(Reason.NEGATIVE_VALUE, "Its value is negative.")
-    if value == 0:
-        raise CannotPlay(Reason.ZERO_VALUE, "Its value is zero.")
-    if value < VALUE_MIN:
-        raise CannotPlay(Reason.SYMBOLIC_VALUE, f"Its value is less than {VALUE_MIN}: a place holder.")
-    if value > VALUE_MAX:
-        raise _too_large(value)
-    return value
-
-
-def _too_large(value: Decimal) -> CannotPlay:
-    said = f"value of {value:,.2f}" if value <= AMOUNT_MAX else "value"
-    years = f"{LIMITS.duration_days_max}-day time-boxes at {LIMITS.ceiling_max:,} each buy {VALUE_MAX:,} in five years"
-    return CannotPlay(Reason.TOO_LARGE, f"Its {said} is beyond what short lots can buy: {years}.")
 
 
 def _last_of_each_award(notices: Iterable[Notice]) -> list[Notice]:
@@ -302,14 +210,6 @@ def _superseded(notice: Notice) -> Unplayable:
 
 
 def _unplayable(release: object, place: int, fact: CannotPlay) -> Unplayable:
-    named = _dict(release)
-    title = cleaning.line(_dict(named.get("tender")).get("title"), 150) or cleaning.line(named.get("title"), 150)
+    named = as_dict(release)
+    title = cleaning.line(as_dict(named.get("tender")).get("title"), 150) or cleaning.line(named.get("title"), 150)
     return Unplayable(place, cleaning.line(named.get("ocid"), 100), title, fact.reason, str(fact))
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

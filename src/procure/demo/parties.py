@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from procure.demo import cleaning
+from procure.demo.documents import Document, as_dict
 from procure.organisations.rules import Nation, canonical_identifier
 
 #: For a party that states no identifier, or none that its scheme has: a digest of its name.
@@ -47,23 +47,23 @@ class Party:
         return self.scheme, self.identifier
 
 
-def party_of(named: dict[str, Any], parties: Sequence[dict[str, Any]]) -> Party | None:
+def party_of(named: Document, parties: Sequence[Document]) -> Party | None:
     """The party that `named` (a buyer, a supplier of an award) refers to, or None where it has no name anywhere."""
     same = [party for party in parties if party.get("id") and party.get("id") == named.get("id")]
     known = [one for one in (named, *same) if one]
-    names = [one.get("name") for one in known] + [_identifier(one).get("legalName") for one in known]
+    names = [one.get("name") for one in known] + [as_dict(one.get("identifier")).get("legalName") for one in known]
     name = next((said for said in map(cleaning.line, names) if said), None)
     if name is None:
         return None
     scheme, identifier = _identity(name, known)
-    place = " ".join(cleaning.line(value) for one in known for value in _address(one).values())
+    place = " ".join(cleaning.line(value) for one in known for value in as_dict(one.get("address")).values())
     is_central = scheme == "GB-GOR" or bool(_CENTRAL.search(name))
     return Party(name, scheme, identifier, nation_of(place), is_central)
 
 
-def _identity(name: str, known: Sequence[dict[str, Any]]) -> tuple[str, str]:
+def _identity(name: str, known: Sequence[Document]) -> tuple[str, str]:
     """Scheme and identifier as stated; else both out of the party's id (`GB-CFS-168513`); else a digest of the name."""
-    stated = [(_identifier(one).get("scheme"), _identifier(one).get("id")) for one in known]
+    stated = [(as_dict(one.get("identifier")).get("scheme"), as_dict(one.get("identifier")).get("id")) for one in known]
     stated += [(found[1], found[2]) for one in known if (found := _PARTY_ID.fullmatch(str(one.get("id", ""))))]
     for scheme, identifier in stated:
         if isinstance(scheme, str) and isinstance(identifier, str) and _SCHEME.fullmatch(scheme):
@@ -82,13 +82,3 @@ def nation_of(address: str) -> Nation:
     found = _POSTCODE.search(address.upper())
     area = found.group(1) if found else ""
     return next((nation for nation, areas in _POSTCODES.items() if area in areas), Nation.ENGLAND)
-
-
-def _identifier(party: dict[str, Any]) -> dict[str, Any]:
-    identifier = party.get("identifier")
-    return identifier if isinstance(identifier, dict) else {}
-
-
-def _address(party: dict[str, Any]) -> dict[str, Any]:
-    address = party.get("address")
-    return address if isinstance(address, dict) else {}

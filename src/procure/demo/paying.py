@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 
-from procure.demo.api import Disagreement, Document, Seat
+from procure.demo.api import Disagreement, Seat
 from procure.demo.book import ContractAccount
+from procure.demo.documents import Document
 from procure.demo.plan import Dare
 from procure.demo.scene import Scene
 from procure.demo.writing import money
@@ -35,7 +36,7 @@ async def invoice(scene: Scene, bidder: Seat, contract: Document, account: Contr
 
 
 async def pay(scene: Scene, account: ContractAccount, bill: Document, *, in_full: bool = True) -> None:
-    """In one payment or, in every other play, in two; told twice, as a nightly job might. Not `in_full`: the first part only."""
+    """In one payment or, in every other play, in two, each told twice, as by a nightly job. Not `in_full`: the first part only."""
     gross = Decimal(bill["gross"]["amount"])
     await _pay_too_much(scene, bill, gross + CENT)
     part = (gross / 2).quantize(CENT) if scene.plan.number % 2 or not in_full else gross

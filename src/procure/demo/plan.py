@@ -10,17 +10,15 @@ from decimal import Decimal
 from enum import StrEnum
 from math import ceil
 
-from procure.demo.notices import LIMITS, Notice
+from procure.demo.notices import Notice
 from procure.demo.parties import Party
+from procure.demo.values import LIMITS
 from procure.kit.money import CENT
 from procure.lots.rules import Phase
 from procure.organisations.rules import Nation
 
-RIVALS = tuple(
-    Party(f"Made-up rival {number} of the demonstration", "XX-DEMO", f"rival-{number}", Nation.ENGLAND, False)
-    for number in ("one", "two")
-)
-BIDS_MIN, BIDS_MAX = 2, 4
+RIVAL = Party("A made-up rival of the demonstration", "XX-DEMO", "rival", Nation.ENGLAND, is_central_government=False)
+BIDS_MAX = 4
 BOXES_MIN = 3
 SCORE_MIN = 2
 
@@ -244,12 +242,11 @@ def pieces(amount: Decimal, days: int) -> tuple[Piece, ...]:
 
 
 def _bids(notice: Notice, end: End, number: int) -> tuple[BidPlan, ...]:
-    """Nobody where no bid is to come; else the suppliers of the notice, another one ahead in each lot, and made-up rivals."""
+    """Nobody where no bid is to come; else the suppliers of the notice, another one ahead in each lot, and a made-up rival."""
     if end is End.NO_BIDS:
         return ()
     ahead = number % len(notice.suppliers)
     bidders = [*notice.suppliers[ahead:], *notice.suppliers[:ahead]]
-    missing = max(BIDS_MIN - len(bidders), 1)
-    bidders = [*bidders, *RIVALS[:missing]][:BIDS_MAX]
+    bidders = [*bidders, RIVAL][:BIDS_MAX]
     best = SCORE_MIN - 1 if end is End.UNAWARDED else 5
     return tuple(BidPlan(one, 95 + place, max(best - place, 1)) for place, one in enumerate(bidders))

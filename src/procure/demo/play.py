@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 
 from procure.demo import bidding, contracting, judging, paying, preparing
-from procure.demo.api import Document
 from procure.demo.bidding import Bids
 from procure.demo.contracting import Agreement
+from procure.demo.documents import Document
 from procure.demo.plan import End, LotPlan
 from procure.demo.scene import Scene
 
@@ -95,13 +95,18 @@ async def _stop(scene: Scene) -> None:
 
 
 async def _leave_unfinished(scene: Scene) -> None:
-    """In the middle: one deliverable accepted and partly paid, the next one handed in and not decided."""
+    """In the middle: one deliverable accepted and partly paid, the next one not decided, and another lot open for bids."""
     agreement = await _win(scene, scene.plan.lots[0])
     first, second = agreement.keys[:2]
     await contracting.deliver(agreement, first)
     bill = await paying.invoice(scene, agreement.bidder, agreement.contract, agreement.account, first)
     await paying.pay(scene, agreement.account, bill, in_full=False)
     await contracting.hand_in(agreement, second)
+
+    async def open_another() -> None:
+        await preparing.open_lot(scene, scene.plan.lots[1])
+
+    scene.afterwards = open_another
 
 
 async def _without_bids(scene: Scene) -> None:

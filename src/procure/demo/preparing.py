@@ -5,8 +5,9 @@ from datetime import datetime
 import msgspec
 
 from procure.demo import writing
-from procure.demo.api import Document, Seat
+from procure.demo.api import Seat
 from procure.demo.book import LotAccount
+from procure.demo.documents import Document
 from procure.demo.plan import Dare, LotPlan
 from procure.demo.scene import Scene
 from procure.demo.timetable import LONGEST, Timetable

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from procure.demo.book import Sums
-from procure.demo.notices import Unplayable
 from procure.demo.plan import Plan
+from procure.demo.reasons import Unplayable
 
 
 @dataclass(slots=True)
@@ -93,15 +93,16 @@ class Report:
         console.print(table)
 
     def _plays(self) -> Table:
-        table = Table(box=None, header_style="bold")
-        for heading in ("Notice", "Buyer", "Value", "Bands", "End"):
-            table.add_column(
-                heading, justify="right" if heading == "Value" else "left", overflow="ellipsis", no_wrap=True
-            )
+        table = Table(box=None, header_style="bold", expand=True)
+        table.add_column("Notice", ratio=3, no_wrap=True)
+        table.add_column("Buyer", ratio=2, no_wrap=True)
+        table.add_column("Value", justify="right", min_width=12)
+        table.add_column("Bands", min_width=10)
+        table.add_column("End", min_width=10)
         for play in self.plays:
             notice = play.plan.notice
             end = "broken off" if play.fault else play.plan.end.value
-            bands = ", ".join(play.bands)
+            bands = ", ".join(dict.fromkeys(play.bands))
             table.add_row(escape(notice.title), escape(notice.buyer.name), f"{notice.value:,.2f}", bands, end)
         return table
 

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,9 +15,10 @@ from procure.demo.api import Api, Disagreement, Refused, Seat, ServiceBroken
 from procure.demo.book import Sums
 from procure.demo.cast import Cast
 from procure.demo.clock import SharedClock
-from procure.demo.notices import CannotPlay, Reading, Unplayable, read_file
+from procure.demo.notices import Reading, read_file
 from procure.demo.plan import Plan, choose, plan_of
 from procure.demo.play import play
+from procure.demo.reasons import CannotPlay, Unplayable
 from procure.demo.report import Played, Report
 from procure.demo.scene import Scene
 
@@ -65,20 +66,15 @@ class _Run:
     def __init__(self, api: Api, operator: Seat, tell: Tell) -> None:
         self.api, self.operator, self.tell = api, operator, tell
         self.cast = Cast(api, operator)
-        self.clock = SharedClock(self._move)
+        self.clock = SharedClock(self._now, self._move)
         self.id = secrets.token_hex(4)
 
     async def all(self, reading: Reading, count: int) -> Report:
         began = await self._check_sandbox()
-        chosen = choose(reading.playable, count)
-        plans = [plan_of(notice, number) for number, notice in enumerate(chosen)]
+        plans = [plan_of(notice, number) for number, notice in enumerate(choose(reading.playable, count))]
         scenes, left_out = await self._set_scenes(plans)
         before = await self._control_totals(scenes)
         plays = await self._perform(scenes)
-        differences = [said for play in plays for said in _differences_of(play)]
-        broken = {scene.council.id for scene, play in zip(scenes, plays, strict=True) if play.fault}
-        whole = [scene for scene in scenes if scene.council.id not in broken]
-        differences += _in_totals(whole, before, await self._control_totals(whole))
         return Report(
             read=len(reading.playable) + len(reading.unplayable),
             chosen=len(plans),
@@ -86,7 +82,7 @@ class _Run:
             plays=plays,
             refusals=self.api.refusals,
             dares=Counter(dare.value for scene in scenes for dare in scene.dared.elements()),
-            differences=differences,
+            differences=await self._differences(scenes, plays, before),
             calls=self.api.calls,
             clock=(began.isoformat(), (await self._now()).isoformat()),
         )
@@ -127,19 +123,36 @@ class _Run:
 
     async def _perform(self, scenes: Sequence[Scene]) -> list[Played]:
         try:
-            return await self.clock.perform(*(self._play(scene) for scene in scenes))
+            faults = await self.clock.perform(*(self._play(scene) for scene in scenes))
         except* ServiceBroken as broken:
             raise _first(broken) from None
+        for place, scene in enumerate(scenes):
+            if scene.afterwards is not None:
+                faults[place] = await _fault_of(scene.afterwards())
+        return [await self._played(scene, fault) for scene, fault in zip(scenes, faults, strict=True)]
 
-    async def _play(self, scene: Scene) -> Played:
-        fault = None
-        try:
-            await play(scene)
-        except (Refused, Disagreement) as error:
-            fault = str(error)
-        told = await checking.of_outcome(scene) if scene.outcome else Sums()
+    async def _play(self, scene: Scene) -> str | None:
+        fault = await _fault_of(play(scene))
         self.tell(scene.plan, "")
+        return fault
+
+    async def _played(self, scene: Scene, fault: str | None) -> Played:
+        told = await checking.of_outcome(scene) if scene.outcome else Sums()
         return Played(scene.plan, scene.bands, scene.book.sums(), told, fault)
+
+    async def _differences(
+        self, scenes: Sequence[Scene], plays: Sequence[Played], before: dict[str, Sums]
+    ) -> list[str]:
+        """Nothing is said of a play that broke off: the act in which it did may have been charged for or not."""
+        broken = {scene.council.id for scene, play in zip(scenes, plays, strict=True) if play.fault}
+        whole = [scene for scene in scenes if scene.council.id not in broken]
+        found = [
+            said
+            for play in plays
+            if not play.fault
+            for said in checking.differences(play.plan.notice.ocid, play.sums, play.told)
+        ]
+        return found + _in_totals(whole, before, await self._control_totals(whole))
 
     async def _control_totals(self, scenes: Sequence[Scene]) -> dict[str, Sums]:
         councils = {scene.council.id: scene.council for scene in scenes}
@@ -151,9 +164,13 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
-def _differences_of(play: Played) -> list[str]:
-    # A play that broke off in the middle of an act may have been charged for it or not.
-    return [] if play.fault else checking.differences(play.plan.notice.ocid, play.sums, play.told)
+async def _fault_of(acts: Awaitable[None]) -> str | None:
+    """Where the acts broke off, or None."""
+    try:
+        await acts
+    except (Refused, Disagreement) as error:
+        return str(error)
+    return None
 
 
 def _in_totals(scenes: Sequence[Scene], before: dict[str, Sums], after: dict[str, Sums]) -> list[str]:

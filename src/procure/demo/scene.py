@@ -1,14 +1,15 @@
 """Where a play takes place: its plan, its people, the service, the clock, and its own account of the money."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from procure.demo.api import Api, Document, Seat
+from procure.demo.api import Api, Seat
 from procure.demo.book import Book
 from procure.demo.cast import Council
 from procure.demo.clock import SharedClock
+from procure.demo.documents import Document
 from procure.demo.plan import REFUSED_AS, Dare, Plan
 from procure.policy.working_days import local_day
 
@@ -30,6 +31,8 @@ class Scene:
     outcome: Document = field(default_factory=dict)
     dared: Counter[Dare] = field(default_factory=Counter)
     bands: list[str] = field(default_factory=list)
+    #: What is done once time stands still, after the last play: it would be over otherwise before anybody sees it.
+    afterwards: Callable[[], Awaitable[None]] | None = None
 
     def dares(self, dare: Dare) -> bool:
         return dare in self.plan.dares
@@ -42,8 +45,7 @@ class Scene:
 
     async def now(self) -> datetime:
         """Procurement's time."""
-        told = await self.api.get(None, "/v1/time")
-        return datetime.fromisoformat(told["now"])
+        return await self.clock.now()
 
     async def today(self) -> date:
         return local_day(await self.now())

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from procure.demo import cleaning
+from procure.demo.documents import Document
 from procure.demo.notices import Notice
 from procure.demo.plan import SCORE_MIN, BidPlan, LotPlan, Piece, Plan
 from procure.demo.timetable import Timetable
-
-Document = dict[str, Any]
 
 MADE_UP = (
     "The buyer, the suppliers, the value and the quoted text are those of a real notice (Contains public sector information licensed under "

@@ -8,7 +8,6 @@ from litestar import Controller, Response, get, post, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
-from msgspec import Meta
 
 from procure.contracts.errors import ContractNotFound
 from procure.contracts.rules import ContractStatus
@@ -41,9 +40,10 @@ from procure.finance.schemas import (
     PaymentLine,
     PaymentView,
 )
+from procure.kit.errors import Fault
 from procure.kit.http import Caller, Db, PageAsked, requires
 from procure.kit.paging import Page, Position, page_of
-from procure.kit.problems import problems
+from procure.kit.problems import ParametersInvalid, problems
 from procure.kit.scopes import Scope
 
 #: An id of the finance system's own. `$` also matches before a final line feed, which the look-ahead refuses.
@@ -54,7 +54,10 @@ ExternalId = Annotated[
         description="The finance system's own id: letters, digits, `.`, `_`, `:` and `-`.",
     ),
 ]
-Instant = Annotated[datetime, Meta(tz=True)]
+InstantAsked = Annotated[
+    datetime | None,
+    QueryParameter(description="RFC 3339 with offset, such as 2026-12-01T00:00:00Z; `+` is written `%2B`."),
+]
 #: Litestar keeps the argument name `state` for itself.
 StateAsked = Annotated[PayableState | None, QueryParameter(name="state")]
 
@@ -74,6 +77,19 @@ def _file(name: str, spool: exports.Spool) -> Stream:
         "Cache-Control": "no-store",
     }
     return Stream(exports.chunks(spool), media_type="text/csv", headers=headers)
+
+
+def _check_instants(**instants: datetime | None) -> None:
+    """With an offset, and of this century: Litestar takes an instant without one, and a number as seconds since 1970."""
+    faults = [
+        Fault(
+            f"/{name}", "parameter", "This is an instant after RFC 3339, with its offset, from the year 2000 to 2199."
+        )
+        for name, instant in instants.items()
+        if instant is not None and (instant.tzinfo is None or not 2000 <= instant.year <= 2199)
+    ]
+    if faults:
+        raise ParametersInvalid(faults[0].message, faults=faults)
 
 
 def _recorded(view: Any, *, is_new: bool) -> Response[Any]:
@@ -142,10 +158,11 @@ class FinanceController(Controller):
         payable_state: StateAsked = None,
         supplier_id: FromQuery[UUID | None] = None,
         contract_id: FromQuery[UUID | None] = None,
-        accepted_after: FromQuery[Instant | None] = None,
-        accepted_before: FromQuery[Instant | None] = None,
+        accepted_after: InstantAsked = None,
+        accepted_before: InstantAsked = None,
     ) -> Page[PayableLine]:
         """Accepted deliverables of your side's contracts, the latest accepted first: to invoice, invoiced or paid."""
+        _check_instants(accepted_after=accepted_after, accepted_before=accepted_before)
         asked = PayablesAsked(
             state=payable_state,
             supplier_id=supplier_id,
@@ -170,10 +187,11 @@ class FinanceController(Controller):
         payable_state: StateAsked = None,
         supplier_id: FromQuery[UUID | None] = None,
         contract_id: FromQuery[UUID | None] = None,
-        accepted_after: FromQuery[Instant | None] = None,
-        accepted_before: FromQuery[Instant | None] = None,
+        accepted_after: InstantAsked = None,
+        accepted_before: InstantAsked = None,
     ) -> Stream:
         """All of `listPayables` in one file, of one moment."""
+        _check_instants(accepted_after=accepted_after, accepted_before=accepted_before)
         asked = PayablesAsked(
             state=payable_state,
             supplier_id=supplier_id,

@@ -3,7 +3,6 @@
 Their life is wall time: a sandbox that moves procurement's clock by weeks must not end every session.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +23,6 @@ TYPE = "at+jwt"
 LEEWAY_S = 30
 #: A token with every scope there is stays well below half of it.
 TOKEN_LENGTH_MAX = 4096
-_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -79,7 +77,7 @@ def _header(key: SigningKey) -> dict[str, str]:
 
 def verify(key: SigningKey, settings: Settings, text: str, *, now: datetime | None = None) -> Token:
     """What a token of ours says; raises TokenRefused whatever is wrong with it, without saying what."""
-    if len(text) > TOKEN_LENGTH_MAX or not _COMPACT.fullmatch(text):
+    if len(text) > TOKEN_LENGTH_MAX:
         raise TokenRefused
     try:
         decoded = jwt.decode(text, key.key, algorithms=[ALGORITHM])

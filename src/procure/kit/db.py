@@ -95,10 +95,10 @@ class Structs(TypeDecorator[Any]):
         super().__init__()
         self.type_ = type_
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
         return msgspec.to_builtins(value) if value is not None else None
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
         return msgspec.convert(value, self.type_) if value is not None else None
 
 
@@ -139,7 +139,6 @@ async def transaction(sessions: Sessions, record: Recorder) -> AsyncGenerator[As
         try:
             yield db
             await db.commit()
-            return
         except Fact as fact:
             await db.rollback()
             if fact.refusal is None:
@@ -148,6 +147,8 @@ async def transaction(sessions: Sessions, record: Recorder) -> AsyncGenerator[As
         except BaseException:
             await db.rollback()
             raise
+        else:
+            return
     async with sessions() as db:
         await record(db, refused.refusal)
         await db.commit()

@@ -127,13 +127,13 @@ def _refuse_bad_page(limit: str | None, cursor: str | None) -> None:
 
 @functools.cache
 def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
-    asked = handler.parsed_fn_signature.parameters
-    providers = [provider for name, provider in handler.resolve_dependencies().items() if name in asked]
-    signatures = [handler.parsed_fn_signature, *(provider.parsed_fn_signature for provider in providers)]
+    asked, dependencies = handler.parsed_fn_signature.parameters, handler.resolve_dependencies()
+    fields = {name: field for name, field in asked.items() if name not in dependencies}
+    for name in asked.keys() & dependencies.keys():
+        fields |= dependencies[name].parsed_fn_signature.parameters
     return frozenset(
         field.kwarg_definition.name or name
-        for signature in signatures
-        for name, field in signature.parameters.items()
+        for name, field in fields.items()
         if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.param_type is ParamType.QUERY
     )
 
@@ -153,7 +153,7 @@ async def provide_page(request: Request[Any, Any, Any], limit: Limit = LIMIT_DEF
     return Paging(
         limit=limit,
         after=decode_cursor(cursor) if cursor is not None else None,
-        path=request.url.path,
+        path=request.scope["path"],
         query=tuple(request.query_params.multi_items()),
     )
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
+from procure.kit.body import BodyMalformed
 from procure.kit.errors import Conflict, Fact, Fault, Malformed, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -127,7 +128,7 @@ def respond(
         title=title,
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=request.scope["path"],
         request_id=request_id,
         errors=[FaultView(fault.pointer, fault.code, fault.message) for fault in faults],
     )
@@ -157,8 +158,10 @@ def on_fact(request: Request[Any, Any, Any], fact: Fact) -> Response[bytes]:
 
 
 def on_parameters(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
-    """Litestar's validation of parameters; bodies never come here, `body.read` has checked them."""
+    """Litestar's validation of parameters. Of bodies only the empty one comes here; `body.read` has checked the others."""
     found = error.extra if isinstance(error.extra, list) else []
+    if any(item.get("key") == "data" for item in found):
+        return on_fact(request, BodyMalformed("The body is empty; this operation takes JSON."))
     faults = tuple(Fault(f"/{item.get('key', '')}", "parameter", str(item.get("message", ""))) for item in found)
     detail = "A parameter is not valid: see `errors`." if faults else error.detail
     return on_fact(request, ParametersInvalid(detail, faults=faults))
@@ -175,7 +178,7 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
     }.get(error.status_code, f"{error.detail or title}.".replace("..", "."))
     headers = {name.title(): value for name, value in (error.headers or {}).items()}
     if isinstance(error, MethodNotAllowedException):
-        headers["Allow"] = ", ".join(allowed_methods(request.app, request.url.path))
+        headers["Allow"] = ", ".join(allowed_methods(request.app, request.scope["path"]))
     return respond(request, slug=slug, title=title, status=error.status_code, detail=detail, headers=headers)
 
 

@@ -32,17 +32,17 @@ class Reads(Protocol):
 class PooledReads:
     """A bounded asyncpg pool, opened at the first read, so that a database that is away at the start is met by a 503."""
 
-    def __init__(self, url: str, *, size: int) -> None:
+    def __init__(self, url: str, *, size: int, timeout_s: float = TIMEOUT_S) -> None:
         parsed = make_url(url).set(drivername="postgresql")
         self._dsn = parsed.render_as_string(hide_password=False)
-        self._size = size
+        self._size, self._timeout_s = size, timeout_s
         self._pool: Any = None
         self._opening = asyncio.Lock()
 
     async def rows(self, statement: str, *arguments: Any) -> list[Any]:
         pool = self._pool or await self._open()
-        # Bounded by the pool's own timeouts; one given here would cost a task for each read (Python 3.11).
-        async with pool.acquire() as connection:
+        # Only who has to wait pays for a timeout, which costs a task (Python 3.11).
+        async with pool.acquire(timeout=None if pool.get_idle_size() else self._timeout_s) as connection:
             rows: list[Any] = await connection.fetch(statement, *arguments)
             return rows
 

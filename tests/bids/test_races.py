@@ -1,0 +1,247 @@
+"""Bids on several connections at once: one live bid per supplier and lot, and at the deadline none late and none lost."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from build import bid_document, bid_draft, council, move_clock, published_lot, submitted_bid, supplier
+from calls import problem
+from conftest import World
+from procure.bids import sealing, statements
+from procure.bids import service as bids
+from procure.bids.models import Bid, LotSeal
+from procure.bids.rules import BidStatus
+from procure.journal.models import JournalEntry
+from procure.journal.service import record_refusal
+from procure.kit import clock, problems
+from procure.kit.actor import SYSTEM, Actor
+from procure.kit.db import exclude, share, transaction
+from procure.kit.ids import unordered_id
+from procure.lots import service as lots
+from procure.lots.errors import LotNotOpen
+from procure.lots.models import Lot
+
+T = TypeVar("T")
+BIDDERS = 12
+ROUNDS = 3
+#: Bounds of one race: what one bidder tries, and the seconds of wall time after which something hangs.
+TRIES_MAX = 200
+SECONDS_MAX = 30
+
+
+async def act(world: World, verb: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """One verb in a transaction of its own, as a request would do it."""
+    async with transaction(world.sessions, record_refusal) as db:
+        return await verb(db)
+
+
+async def prepared(world: World, *, lots_wanted: int = 1, bidders_wanted: int = 1) -> tuple[list[Lot], list[Actor]]:
+    """Committed lots, each closing an hour after the one before, and suppliers."""
+
+    async def make(db: AsyncSession) -> tuple[list[Lot], list[Actor]]:
+        buyer = await council(db)
+        closes_at = (await published_lot(db, buyer, world.vault)).closes_at
+        made = [
+            await published_lot(db, buyer, world.vault, closes_at=(closes_at + timedelta(hours=number)).isoformat())
+            for number in range(lots_wanted)
+        ]
+        return made, [await supplier(db, f"Supplier {number}") for number in range(bidders_wanted)]
+
+    return await act(world, make)
+
+
+async def count(world: World, *conditions: object) -> int:
+    async with world.sessions() as db:
+        return await db.scalar(select(func.count()).select_from(Bid).where(*conditions)) or 0  # type: ignore[arg-type]
+
+
+async def test_one_supplier_submitting_twenty_times_at_once_has_one_bid(world: World) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    path, document = f"/v1/lots/{lot.id}/bids", bid_document(lot)
+    async with asyncio.timeout(SECONDS_MAX):
+        replies = await asyncio.gather(*[world.call.post(bidder, path, document) for _ in range(20)])
+    assert sorted(reply.status_code for reply in replies) == [201] + [409] * 19
+    (receipt,) = [reply.json() for reply in replies if reply.status_code == 201]
+    for reply in replies:
+        if reply.status_code == 409:
+            assert receipt["id"] in problem(reply, 409, "bid-exists")["detail"]
+    assert await count(world, Bid.lot_id == lot.id) == 1
+    async with world.sessions() as db:
+        told = await db.scalars(select(JournalEntry.object_id).where(JournalEntry.type == "bid.submitted"))
+        assert told.all() == [UUID(receipt["id"])]
+
+
+async def test_one_supplier_replacing_ten_times_at_once_leaves_no_version_out_and_none_twice(world: World) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    bid = await act(world, lambda db: submitted_bid(db, lot, bidder, world.vault))
+    document = bid_document(lot)
+    async with asyncio.timeout(SECONDS_MAX):
+        replies = await asyncio.gather(*[world.call.put(bidder, f"/v1/bids/{bid.id}", document) for _ in range(10)])
+    versions = sorted(reply.json()["version"] for reply in replies if reply.status_code == 200)
+    assert {reply.status_code for reply in replies} <= {200, 409}
+    assert versions == list(range(2, 2 + len(versions)))
+    for reply in replies:
+        if reply.status_code == 409:
+            problem(reply, 409, "bid-changed")
+    assert await count(world, Bid.id == bid.id, Bid.version == versions[-1]) == 1
+
+
+class Bidding:
+    """One supplier that bids again and again until it is refused; what it was acknowledged last, and how it ended."""
+
+    def __init__(self, world: World, lot: Lot, bidder: Actor) -> None:
+        self.world, self.lot, self.bidder = world, lot, bidder
+        self.last: Bid | None = None
+        self.receipts: list[datetime] = []
+        self.was_refused = False
+
+    async def run(self) -> None:
+        for _ in range(TRIES_MAX):
+            try:
+                self.last = await act(self.world, self.bid)
+            except LotNotOpen:
+                self.was_refused = True
+                return
+            self.receipts.append(self.last.received_at)
+
+    async def bid(self, db: AsyncSession) -> Bid:
+        if self.last is None:
+            return await submitted_bid(db, self.lot, self.bidder, self.world.vault)
+        return await bids.replace(db, self.bidder, self.world.vault, self.last.id, bid_draft(self.lot))
+
+
+async def seal_at_the_deadline(world: World, lot: Lot) -> LotSeal:
+    """Ask the database's clock until the lot has closed, then take the lock that no bid shares, and seal."""
+    async with world.sessions() as db:
+        while await clock.now(db) < lot.closes_at:
+            pass
+
+    async def seal(db: AsyncSession) -> LotSeal:
+        _, locked = await lots.lock_for_step(db, lot.id)
+        return await bids.seal_lot(db, SYSTEM, locked, await clock.now(db))
+
+    return await act(world, seal)
+
+
+async def test_rules_h_and_i_at_the_deadline_no_bid_is_late_and_no_acknowledged_one_is_lost(world: World) -> None:
+    made, bidders = await prepared(world, lots_wanted=ROUNDS, bidders_wanted=BIDDERS)
+    for lot in made:
+        await act(world, lambda db, lot=lot: move_clock(db, lot.closes_at - timedelta(milliseconds=700)))  # type: ignore[misc]
+        biddings = [Bidding(world, lot, bidder) for bidder in bidders]
+        async with asyncio.timeout(SECONDS_MAX), asyncio.TaskGroup() as together:
+            sealed = together.create_task(seal_at_the_deadline(world, lot))
+            for bidding in biddings:
+                together.create_task(bidding.run())
+        seal = sealed.result()
+        acknowledged = [bidding.last for bidding in biddings if bidding.last is not None]
+        assert acknowledged, "no bid came in time: the race was none"
+        assert any(bidding.was_refused for bidding in biddings), "no bid came late: the race was none"
+        leaves = [sealing.leaf(bid.id, bid.version, bid.digest, bid.received_at) for bid in acknowledged]
+        assert (seal.count, seal.root) == (len(leaves), sealing.root(leaves))
+        assert all(moment < lot.closes_at for bidding in biddings for moment in bidding.receipts)
+        assert seal.sealed_at >= lot.closes_at
+        assert await count(world, Bid.lot_id == lot.id) == len(acknowledged)
+        assert await refusals(world, lot) == sum(bidding.was_refused for bidding in biddings)
+
+
+async def refusals(world: World, lot: Lot) -> int:
+    """How many late attempts are on the record, held with the lot."""
+    async with world.sessions() as db:
+        statement = select(func.count()).where(JournalEntry.type == "act.refused", JournalEntry.hold == lot.id)
+        return await db.scalar(statement) or 0
+
+
+async def until_one_waits(db: AsyncSession) -> None:
+    while await db.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) == 0:
+        pass
+
+
+@asynccontextmanager
+async def waiting(world: World, verb: Callable[[AsyncSession], Awaitable[Bid]]) -> AsyncGenerator[asyncio.Task[Bid]]:
+    """`verb` as a task, from when the database says that it waits for a lock."""
+    task = asyncio.create_task(act(world, verb))
+    try:
+        async with asyncio.timeout(SECONDS_MAX), world.sessions() as db:
+            await until_one_waits(db)
+        yield task
+    finally:
+        task.cancel()
+
+
+async def test_rule_a_a_bid_that_waited_for_the_lots_lock_past_the_deadline_is_late(world: World) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    async with world.sessions() as officer:
+        await exclude(officer, lot.id)
+        async with waiting(world, lambda db: submitted_bid(db, lot, bidder, world.vault)) as submission:
+            await act(world, lambda db: move_clock(db, lot.closes_at))
+            await officer.rollback()
+            with pytest.raises(LotNotOpen):
+                await submission
+    assert await count(world, Bid.lot_id == lot.id) == 0
+    assert await refusals(world, lot) == 1
+
+
+async def test_rule_a_a_bid_that_waited_for_its_suppliers_other_one_past_the_deadline_is_late(world: World) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    async with world.sessions() as other:
+        await submitted_bid(other, lot, bidder, world.vault)
+        async with waiting(world, lambda db: submitted_bid(db, lot, bidder, world.vault)) as submission:
+            await act(world, lambda db: move_clock(db, lot.closes_at))
+            await other.rollback()
+            with pytest.raises(LotNotOpen, match="while the bid was being stored"):
+                await submission
+    assert await count(world, Bid.lot_id == lot.id) == 0
+    assert await refusals(world, lot) == 1
+
+
+async def test_a_bid_stored_while_the_seal_waits_is_in_the_seal(world: World) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    async with world.sessions() as db:
+        bid = await submitted_bid(db, lot, bidder, world.vault)
+        await act(world, lambda other: move_clock(other, lot.closes_at))
+        sealing_task = asyncio.create_task(seal_at_the_deadline(world, lot))
+        async with asyncio.timeout(SECONDS_MAX), world.sessions() as watcher:
+            await until_one_waits(watcher)
+        await db.commit()
+        seal = await sealing_task
+    leaf = sealing.leaf(bid.id, bid.version, bid.digest, bid.received_at)
+    assert (seal.count, seal.root) == (1, sealing.root([leaf]))
+
+
+async def test_a_connection_that_breaks_in_the_statement_is_the_database_away_and_harms_nobody_after(
+    world: World,
+) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    admin = create_async_engine(world.urls.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+    async def broken(db: AsyncSession) -> None:
+        found = await statements.find_published(db, lot.id)
+        assert found is not None
+        assert bidder.organisation_id is not None
+        place = bids._Place(
+            act="bid.submit",
+            lot_id=lot.id,
+            supplier_id=bidder.organisation_id,
+            bid_id=unordered_id(),
+            version=1,
+        )
+        await share(db, lot.id)
+        pid = await db.scalar(select(func.pg_backend_pid()))
+        async with admin.connect() as connection:
+            await connection.execute(select(func.pg_terminate_backend(pid)))
+        await statements.store(db, bidder, bids._sealed(bidder, found, place, bid_draft(lot).content()))
+
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - which of the driver's it is depends on how far the end has come
+        await act(world, broken)
+    await admin.dispose()
+    assert problems.is_away(caught.value), repr(caught.value)
+    bid = await act(world, lambda db: submitted_bid(db, lot, bidder, world.vault))
+    assert await count(world, Bid.id == bid.id, Bid.status == BidStatus.SUBMITTED) == 1

@@ -182,7 +182,7 @@ async def test_a_contract_is_drawn_up_once_by_the_buyer_from_an_approved_award(
     assert contract.sign_from == award.standstill_ends_at
     assert contract.sign_by == lot.policy.sign_by(contract.created_at)
     await refused(contracts.draw_up(db, buyer.officer, award.id), DrawnUpAlready)
-    assert await entries(db, contract.id) == ["contract.drawn_up"]
+    assert await entries(db, contract.id) == ["contract.drawn"]
 
 
 async def test_no_contract_before_the_award_stands_and_its_standstill_is_known(
@@ -244,7 +244,7 @@ async def test_both_sides_sign_and_the_competition_is_over_for_the_others(
     assert found == {True: BidStatus.AWARDED, False: BidStatus.UNSUCCESSFUL}
     assert await committed(db, contract) == "21050.00"  # the contract and one open iteration
     assert await entries(db, contract.id) == [
-        "contract.drawn_up",
+        "contract.drawn",
         "contract.signed",
         "contract.signed",
         "contract.activated",
@@ -502,6 +502,9 @@ async def test_every_entry_carries_the_digest_of_the_contract_as_it_is_in_the_da
     await decided_deliverable(db, buyer, contract, "D1")
     await endings.terminate(db, buyer.approver, contract.id, "Enough.")
     await check()
+    of_contract = JournalEntry.object_id == contract.id
+    versions = list(await db.scalars(select(JournalEntry.object_version).where(of_contract).order_by(JournalEntry.id)))
+    assert versions == list(range(1, contract.version + 1))
 
 
 # Ends.
@@ -654,7 +657,7 @@ async def test_a_mistake_or_a_missed_date_does_not_cost_the_iteration(
     mistaken = await iterations.continue_(db, buyer.officer, contract.id, await iteration(db, "950.00"))
     mended = await iterations.continue_(db, buyer.officer, contract.id, await iteration(db))
     assert (mistaken.status, mended.status) == (ContractStatus.TERMINATED, ContractStatus.PENDING)
-    assert await entries(db, mistaken.id) == ["contract.drawn_up", "contract.set_aside"]
+    assert await entries(db, mistaken.id) == ["contract.drawn", "contract.replaced"]
     await contracts.sign(db, buyer.approver, mended.id, mended.digest)
     await refused(iterations.continue_(db, buyer.officer, contract.id, await iteration(db)), IterationTaken)
     await move_clock(db, mended.sign_by)

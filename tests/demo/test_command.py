@@ -99,6 +99,15 @@ def test_a_play_that_broke_off_or_a_sum_that_is_off_makes_a_bad_report() -> None
     assert not report(differences=["a: b"]).is_good
 
 
+def test_a_clock_that_others_moved_explains_what_broke_off() -> None:
+    disturbed = report(fault="POST /v1/lots/1/bids: 409 lot-not-open: The lot is closed.")
+    disturbed.is_disturbed = True
+    out = io.StringIO()
+    disturbed.show(Console(file=out, width=200))
+    assert "Somebody else moved the clock meanwhile" in out.getvalue()
+    assert disturbed.document()["clock"]["moved_by_others"] is True
+
+
 def test_a_person_sees_the_plays_and_what_does_not_agree() -> None:
     out = io.StringIO()
     report(differences=["ocds-1: paid is 1.00 as played, [bold]2.00 by the service"]).show(Console(file=out, width=120))

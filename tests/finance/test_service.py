@@ -157,9 +157,10 @@ async def test_what_the_service_owner_accepts_is_what_finance_pays(
     on = await today(db)
     assert (await service.control_totals(db, buyer.finance)).payables == []
     await completed_contract(db, buyer, contract)
+    works = list(contract.deliverables)
     order = convert(order_document(contract.id, f"{contract.value:.2f}", on), OrderDraft)
     await service.place_order(db, buyer.finance, "PO-1", order)
-    for place, work in enumerate(contract.deliverables, start=1):
+    for place, work in enumerate(works, start=1):
         draft = convert(_invoice_of(work, on), InvoiceDraft)
         invoice = await service.receive_invoice(db, party, contract.id, draft)
         await service.record_payment(db, buyer.finance, f"P-{place}", paying(invoice, invoice.gross.value, on))

@@ -109,6 +109,7 @@ async def test_notices_are_played_to_different_ends_twice_and_every_sum_is_the_s
     assert first.refusals.total() == first.dares.total() > 30
     assert said["sums"] == said["sums_of_the_service"]
     assert Decimal(said["sums"]["contracted"]) > Decimal(said["sums"]["accepted"]) > Decimal(said["sums"]["paid"]) > 0
+    assert said["clock"]["moved_by_others"] is False
     await check_that_the_hostile_notice_is_harmless_text(world, first)
 
     registered = await count(world, select(func.count()).select_from(Organisation))
@@ -141,7 +142,9 @@ async def test_what_it_needs_is_told_in_a_sentence(world: World, monkeypatch: py
         await run(world.client, Operator(operator.client_id, "wrong"), reading, 1)
     settings = msgspec.structs.replace(world.settings, sandbox=False)
     real = create_app(settings, sessions=world.sessions, vault=world.vault)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=cast("Any", real)), base_url=settings.base_url) as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=cast("Any", real)), base_url=settings.base_url
+    ) as client:
         with pytest.raises(NoSandbox, match="PROCURE_SANDBOX=1"):
             await run(client, operator, reading, 1)
     monkeypatch.setattr(bidding, "SEALED_WITHIN_S", 0.3)

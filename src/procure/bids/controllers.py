@@ -18,7 +18,7 @@ from procure.bids.errors import (
     SealNotFound,
 )
 from procure.bids.schemas import BidDraft, BidReceipt, BidView, SealView
-from procure.kit.http import Caller, Db, PageAsked, public, requires
+from procure.kit.http import ApiRequest, Caller, Db, PageAsked, public, requires
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -27,7 +27,10 @@ from procure.vault.keys import Vault
 
 
 class BidController(Controller):
-    """Sealed bids: one live bid per supplier and lot, read by nobody until the lot is opened."""
+    """Sealed bids: one live bid per supplier and lot, read by nobody until the lot is opened.
+
+    A submission asks the request itself for caller and vault: beside the session they would be resolved in a task group.
+    """
 
     path = "/v1"
     tags = ("Bids",)
@@ -41,15 +44,13 @@ class BidController(Controller):
         ),
         **requires(Scope.BIDS_SUBMIT),
     )
-    async def submit(
-        self, db: Db, actor: Caller, vault: NamedDependency[SkipValidation[Vault]], lot_id: FromPath[UUID], data: JSONBody[BidDraft]
-    ) -> BidReceipt:
+    async def submit(self, request: ApiRequest, db: Db, lot_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
         """Seal and store your bid, strictly before `closes_at` by the service's clock (`GET /v1/time`).
 
         It is encrypted to the lot's own key before anything is stored: nobody can read it back until the opening, you
         included. Keep your copy, and the receipt.
         """
-        return BidReceipt.of(await service.submit(db, actor, vault, lot_id, data))
+        return BidReceipt.of(await service.submit(db, request.user, request.app.state.vault, lot_id, data))
 
     @put(
         "/bids/{bid_id:uuid}",
@@ -59,7 +60,12 @@ class BidController(Controller):
         **requires(Scope.BIDS_SUBMIT),
     )
     async def replace(
-        self, db: Db, actor: Caller, vault: NamedDependency[SkipValidation[Vault]], bid_id: FromPath[UUID], data: JSONBody[BidDraft]
+        self,
+        db: Db,
+        actor: Caller,
+        vault: NamedDependency[SkipValidation[Vault]],
+        bid_id: FromPath[UUID],
+        data: JSONBody[BidDraft],
     ) -> BidReceipt:
         """Put a whole new version in the place of the one before, until `closes_at`; the time of receipt is the new one's."""
         return BidReceipt.of(await service.replace(db, actor, vault, bid_id, data))

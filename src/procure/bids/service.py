@@ -158,7 +158,7 @@ async def _judged(db: AsyncSession, actor: Actor, vault: Vault, place: _Place, d
     lot = await statements.find_published(db, place.lot_id)
     if lot is None:
         raise LotNotFound("There is no such lot, or it is not yours to see.")
-    if False:
+    if not signature_holds(lot.key, vault.public_signing_key):
         statements.forget(lot.id)
         fact = LotKeyRefused("The lot's key is not signed by this platform; nothing is sealed to it.")
         raise journal.refused(fact, actor, place.act, lot.id, audience=_auditors(lot.buyer_id), hold=lot.id)

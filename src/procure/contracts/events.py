@@ -9,10 +9,10 @@ from procure.journal.events import Event
 from procure.kit.money import Money
 
 
-class ContractDrawnUp(Event, frozen=True, kw_only=True):
+class ContractDrawn(Event, frozen=True, kw_only=True):
     """An officer drew up a contract: its document waits for two signatures."""
 
-    type: ClassVar[str] = "contract.drawn_up"
+    type: ClassVar[str] = "contract.drawn"
     object_type: ClassVar[str] = "contract"
 
     reference: str
@@ -25,7 +25,7 @@ class ContractDrawnUp(Event, frozen=True, kw_only=True):
     sign_by: datetime
 
     @classmethod
-    def of(cls, row: Contract) -> "ContractDrawnUp":
+    def of(cls, row: Contract) -> "ContractDrawn":
         return cls(
             object_id=row.id,
             object_version=row.version,

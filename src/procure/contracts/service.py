@@ -17,7 +17,7 @@ from procure.bids import service as bids
 from procure.contracts import documents, rules
 from procure.contracts.documents import AgreedDeliverable, ContractDocument
 from procure.contracts.errors import ContractNotFound, DrawnUpAlready, StandstillRunning
-from procure.contracts.events import ContractActivated, ContractDrawnUp, ContractSigned
+from procure.contracts.events import ContractActivated, ContractDrawn, ContractSigned
 from procure.contracts.models import (
     Contract,
     ContractDeliverable,
@@ -236,7 +236,7 @@ async def new_contract(
     )
     contract.deliverables = _deliverables(contract.id, work)
     db.add(contract)
-    await record(db, actor, ContractDrawnUp.of(contract), parties(contract), contract)
+    await record(db, actor, ContractDrawn.of(contract), parties(contract), contract)
     return contract
 
 

@@ -36,17 +36,23 @@ async def _ask_and_answer(scene: Scene, published: Document) -> None:
 
 
 async def _submit(scene: Scene, published: Document, lot: LotPlan, bid: BidPlan) -> str:
-    """One supplier's bid; the one that is ahead makes it dearer first and replaces it."""
+    """One supplier's bid: whoever is ahead replaces a dearer one, in every other play the last takes a first one back."""
     seat, path = scene.bidders[bid.bidder.key], f"/v1/lots/{published['id']}/bids"
-    pieces = lot.pieces
-    prices = bid.prices(pieces)
-    document = writing.bid(published, bid, prices)
-    if bid is not lot.bids[0]:
+    document = writing.bid(published, bid, bid.prices(lot.pieces))
+    if bid is lot.bids[0]:
+        return await _submit_and_replace(scene, published, lot, bid, document)
+    receipt = await scene.api.post(seat, path, document)
+    if bid is lot.bids[-1] and scene.plan.number % 2:
+        await scene.api.post(seat, f"/v1/bids/{receipt['id']}/withdraw")
         receipt = await scene.api.post(seat, path, document)
-        return str(receipt["id"])
-    too_dear = writing.bid(published, bid, [piece.amount * 2 for piece in pieces])
+    return str(receipt["id"])
+
+
+async def _submit_and_replace(scene: Scene, published: Document, lot: LotPlan, bid: BidPlan, document: Document) -> str:
+    seat, path = scene.bidders[bid.bidder.key], f"/v1/lots/{published['id']}/bids"
+    too_dear = writing.bid(published, bid, [piece.amount * 2 for piece in lot.pieces])
     await scene.dare(Dare.BID_ABOVE_CEILING, seat, "POST", path, too_dear)
-    dearer = writing.bid(published, bid, [piece.amount for piece in pieces])
+    dearer = writing.bid(published, bid, [piece.amount for piece in lot.pieces])
     receipt = await scene.api.post(seat, path, dearer)
     await scene.dare(Dare.SECOND_BID, seat, "POST", path, document)
     replaced = await scene.api.put(seat, f"/v1/bids/{receipt['id']}", document)

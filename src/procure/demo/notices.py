@@ -54,11 +54,13 @@ def read_file(path: Path | None) -> Reading:
     """The notices of an OCDS file, or of the one that ships with Procure; raises NoticesUnreadable."""
     shipped = files("procure.demo") / "data" / "uk-contracts-finder.json"
     try:
-        if path is not None and path.stat().st_size > FILE_MAX_BYTES:
-            raise NoticesUnreadable(f"{path} is larger than {FILE_MAX_BYTES // 1024**2} MiB; split it.")
-        raw = (path or shipped).read_bytes()
+        # Not by its size: a pipe has none, and /dev/zero no end.
+        with path.open("rb") if path is not None else shipped.open("rb") as file:
+            raw = file.read(FILE_MAX_BYTES + 1)
     except OSError as error:
         raise NoticesUnreadable(f"{path} can't be read: {error.strerror}.") from error
+    if len(raw) > FILE_MAX_BYTES:
+        raise NoticesUnreadable(f"{path} is larger than {FILE_MAX_BYTES // 1024**2} MiB; split it.")
     return read(raw)
 
 

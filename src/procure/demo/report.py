@@ -39,6 +39,8 @@ class Report:
     calls: int = 0
     took_s: float = 0.0
     clock: tuple[str, str] = ("", "")
+    #: Somebody else has moved the clock meanwhile, so that plays may have missed their dates.
+    is_disturbed: bool = False
 
     @property
     def broken(self) -> list[Played]:
@@ -67,7 +69,7 @@ class Report:
                 for one in self.not_played
             ],
             "broken_off": [{"ocid": play.plan.notice.ocid, "fault": play.fault} for play in self.broken],
-            "clock": {"from": self.clock[0], "to": self.clock[1]},
+            "clock": {"from": self.clock[0], "to": self.clock[1], "moved_by_others": self.is_disturbed},
             "calls": self.calls,
             "took_s": round(self.took_s, 1),
         }
@@ -88,9 +90,14 @@ class Report:
             table.add_row(name, ", ".join(f"{escape(str(key))} {value}" for key, value in values.items()) or "none")
         agree = "they are the service's own" if not self.differences else "they are NOT the service's own:"
         table.add_row("", agree)
-        for said in [*self.differences, *(f"{play.plan.notice.ocid} broke off: {play.fault}" for play in self.broken)]:
+        for said in self._troubles():
             table.add_row("", escape(said))
         console.print(table)
+
+    def _troubles(self) -> list[str]:
+        troubles = [*self.differences, *(f"{play.plan.notice.ocid} broke off: {play.fault}" for play in self.broken)]
+        disturbed = "Somebody else moved the clock meanwhile, so plays missed their dates: run one at a time."
+        return [disturbed, *troubles] if troubles and self.is_disturbed else troubles
 
     def _plays(self) -> Table:
         table = Table(box=None, header_style="bold", expand=True)

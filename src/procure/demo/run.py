@@ -26,6 +26,8 @@ TIMEOUT_S = 60.0
 SEEDS = 4
 Tell = Callable[[Plan, str], None]
 CLOCK = "/v1/sandbox/clock"
+BACKWARDS = "clock-backwards"
+DISTURBED = timedelta(hours=1)
 
 
 class NoSandbox(Exception):
@@ -68,6 +70,7 @@ class _Run:
         self.cast = Cast(api, operator)
         self.clock = SharedClock(self._now, self._move)
         self.id = secrets.token_hex(4)
+        self.is_disturbed = False
 
     async def all(self, reading: Reading, count: int) -> Report:
         began = await self._check_sandbox()
@@ -85,6 +88,7 @@ class _Run:
             differences=await self._differences(scenes, plays, before),
             calls=self.api.calls,
             clock=(began.isoformat(), (await self._now()).isoformat()),
+            is_disturbed=self.is_disturbed,
         )
 
     async def _check_sandbox(self) -> datetime:
@@ -95,15 +99,24 @@ class _Run:
         except Refused as refused:
             if refused.status == 404:
                 raise NoSandbox("The service is no sandbox: start it with PROCURE_SANDBOX=1.") from refused
-            raise
+            if refused.slug != BACKWARDS:  # else somebody was faster, and it can be moved
+                raise
         return now
 
     async def _now(self) -> datetime:
         return datetime.fromisoformat((await self.api.get(None, "/v1/time"))["now"])
 
     async def _move(self, moment: datetime) -> None:
-        if await self._now() < moment:  # else somebody else has moved it already, or time has passed by itself
-            await self.api.post(self.operator, CLOCK, {"to": moment.isoformat()})
+        now = await self._now()
+        # Alone on the clock, no play waits for what is over, but for the moments that real time takes.
+        self.is_disturbed |= now - moment > DISTURBED
+        if now < moment:
+            try:
+                await self.api.post(self.operator, CLOCK, {"to": moment.isoformat()})
+            except Refused as refused:
+                if refused.slug != BACKWARDS:
+                    raise
+                self.is_disturbed = True
 
     async def _set_scenes(self, plans: Sequence[Plan]) -> tuple[list[Scene], list[Unplayable]]:
         """Everybody is registered before the first play begins."""
@@ -156,7 +169,8 @@ class _Run:
 
     async def _control_totals(self, scenes: Sequence[Scene]) -> dict[str, Sums]:
         councils = {scene.council.id: scene.council for scene in scenes}
-        return {name: await checking.control_totals(self.api, one) for name, one in councils.items()}
+        told = await asyncio.gather(*(checking.control_totals(self.api, one) for one in councils.values()))
+        return dict(zip(councils, told, strict=True))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

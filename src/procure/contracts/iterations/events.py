@@ -5,10 +5,10 @@ from typing import ClassVar
 from procure.journal.events import Event
 
 
-class ContractSetAside(Event, frozen=True, kw_only=True):
+class ContractReplaced(Event, frozen=True, kw_only=True):
     """A contract that not both sides had signed gave way to another for the same iteration."""
 
-    type: ClassVar[str] = "contract.set_aside"
+    type: ClassVar[str] = "contract.replaced"
     object_type: ClassVar[str] = "contract"
 
     reason: str

@@ -14,7 +14,7 @@ from procure.contracts import service as contracts
 from procure.contracts.documents import AgreedDeliverable
 from procure.contracts.iterations import rules
 from procure.contracts.iterations.errors import NextLotDrafted
-from procure.contracts.iterations.events import ContractSetAside
+from procure.contracts.iterations.events import ContractReplaced
 from procure.contracts.iterations.rules import Agreed
 from procure.contracts.iterations.schemas import Iteration, IterationDeliverable
 from procure.contracts.models import Contract, Signature
@@ -95,7 +95,7 @@ async def _set_aside_unsigned(db: AsyncSession, actor: Actor, contract: Contract
     rules.check_not_taken(other.status, signatures=await db.scalar(count) or 0, has_lapsed=now >= other.sign_by)
     other.move_to(ContractStatus.TERMINATED)
     other.ended_at, other.end_reason = now, "Set aside for another contract of the same iteration."
-    event = ContractSetAside(object_id=other.id, object_version=other.version, reason=other.end_reason)
+    event = ContractReplaced(object_id=other.id, object_version=other.version, reason=other.end_reason)
     await contracts.record(db, actor, event, contracts.parties(other), other)
 
 

@@ -4,7 +4,6 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Generator
 from pathlib import Path
 
 import asyncpg
@@ -23,7 +22,7 @@ NOWHERE = "postgresql+asyncpg://procure_owner@127.0.0.1:1/procure"
 
 def run(*arguments: str, **environment: str | None) -> Result:
     """In a process without any PROCURE_ setting but these."""
-    bare = {name: None for name in ("PROCURE_DATABASE_URL", "PROCURE_OWNER_URL", "PROCURE_ADMIN_URL")}
+    bare: dict[str, str | None] = dict.fromkeys(("PROCURE_DATABASE_URL", "PROCURE_OWNER_URL", "PROCURE_ADMIN_URL"))
     return CliRunner().invoke(cli, arguments, env=bare | environment, prog_name="procure")
 
 
@@ -42,33 +41,30 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(urls: Urls) -> Generator[Urls]:
+def made(urls: Urls) -> Urls:
     """A database made and migrated by the commands alone."""
     made = Urls(urls.owner.replace("/procure?", "/made?"), urls.app.replace("/procure?", "/made?"), urls.admin)
     assert run("db", "init", "--database", "made", PROCURE_ADMIN_URL=urls.admin).exit_code == 0
     assert run("db", "migrate", PROCURE_OWNER_URL=made.owner).exit_code == 0
-    yield made
+    return made
 
 
 def test_help_and_version_need_no_setting_and_none_of_the_service() -> None:
     quick = "import sys, procure.cli; print([name for name in ('alembic', 'litestar', 'sqlalchemy') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", quick], capture_output=True, text=True, check=True).stdout == "[]\n"
     assert run("--version").output.startswith("procure, version ")
-    for command in ("dev", "clean", "serve", "worker", "openapi", "operator", "db"):
+    for command in ("dev", "clean", "serve", "worker", "openapi", "operator", "demo", "db"):
         assert command in run("--help").output
         assert run(command, "--help").exit_code == 0
     assert "create" in run("operator", "--help").output
+    assert "--count" in run("demo", "--help").output
 
 
 @pytest.mark.parametrize(
-    "command", [("serve",), ("operator", "create", "--name", "Operator"), ("db", "status"), ("db", "url")]
+    "command", [("serve",), ("worker",), ("operator", "create", "--name", "Operator"), ("db", "status"), ("db", "url")]
 )
 def test_a_missing_setting_is_named(command: tuple[str, ...]) -> None:
     assert re.search(r"PROCURE_(DATABASE|OWNER)_URL is not set", sentence(run(*command), 2))
-
-
-def test_a_missing_setting_of_the_worker_is_named() -> None:
-    assert "PROCURE_DATABASE_URL is not set" in str(run("worker").output)
 
 
 def test_dev_on_a_database_of_its_own_needs_the_owner_too(elsewhere: Path) -> None:

@@ -40,27 +40,23 @@ class Commands(click.Group):
         except Exception as error:
             if not _is_outside(error):
                 raise
-            raise click.ClickException(f"It can't be done: {str(error) or type(error).__name__}") from error
+            cause = getattr(error, "orig", error)  # without the statement that SQLAlchemy quotes
+            said = str(cause).rpartition(">: ")[2] or type(cause).__name__
+            raise click.ClickException(f"It can't be done: {said}") from error
 
 
-class Deferred(click.Group):
-    """Commands of another module, which is imported when one of them is asked for."""
+class Deferred(click.Command):
+    """A command, or a group of them, in another module, which is imported when it is asked for."""
 
-    def __init__(self, target: str, **attributes: Any) -> None:
-        super().__init__(**attributes)
+    def __init__(self, name: str, target: str, help_: str) -> None:
+        super().__init__(name, help=help_)
         self._target = target
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return self._loaded().list_commands(ctx)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return self._loaded().get_command(ctx, cmd_name)
-
-    def _loaded(self) -> click.Group:
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
         module, _, name = self._target.partition(":")
-        group = getattr(import_module(module), name)
-        assert isinstance(group, click.Group)
-        return group
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command.make_context(*arguments, **extra)
 
 
 def _is_outside(error: Exception) -> bool:
@@ -105,6 +101,7 @@ def serve(host: str, port: int) -> None:
 @cli.command()
 def worker() -> None:
     """What time makes due: seals, openings of small lots, clearing up. As many as there are machines."""
+    Settings.from_environment()  # told here, as by `serve`
     import_module("procure.worker").main()
 
 
@@ -133,8 +130,9 @@ def _openapi_document() -> bytes:
 
 
 cli.add_command(
-    Deferred("procure.identity.commands:operator", name="operator", help="Who runs the platform: the first credential.")
+    Deferred("operator", "procure.identity.commands:operator", "Who runs the platform: the first credential.")
 )
+cli.add_command(Deferred("demo", "procure.demo.command:demo", "Play real notices against a running sandbox."))
 
 
 @cli.group()

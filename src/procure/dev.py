@@ -1,4 +1,4 @@
-"""`make run`: database, service, worker and a seat for everybody, on one machine, started in order and ended together.
+"""`make run`: database, service, worker, a seat for everybody and a small demo marketplace, on one machine.
 
 Everything lies in `.procure`, readable by its user alone: keys, credentials, logs, and the embedded database (which as root
 is a link; see `kit.postgres`). Whatever ends this process ends what it started: Ctrl-C, SIGTERM, a closed terminal, a child
@@ -8,6 +8,7 @@ that dies. A second Ctrl-C waits for nobody's request. Only a kill (-9) leaves P
 import asyncio
 import fcntl
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -28,6 +29,8 @@ from procure.seats import Seat, Seats
 
 HOME = Path(".procure")
 HOST = "127.0.0.1"
+#: How many real notices a fresh database is seeded with; `procure demo` adds more.
+NOTICES = 5
 READY_MAX_S = 60
 CALL_MAX_S = 10
 LOOK_EVERY_S = 0.05
@@ -44,12 +47,13 @@ class Asked(Exception):
 
 @dataclass
 class Run:
-    """One `make run`: where it lies, its port, what it has started, whether it is to stop."""
+    """One `make run`: where it lies, its port, the children that are to last and those that pass, whether it is to stop."""
 
     home: Path
     port: int
     environment: Mapping[str, str]
     running: list[Child] = field(default_factory=list)
+    passing: list[Child] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     hurry: threading.Event = field(default_factory=threading.Event)
 
@@ -81,6 +85,7 @@ def run(port: int, *, home: Path = HOME, environment: Mapping[str, str] = os.env
         _prepare(now, owner_url)
         _start(stack, now, app_url)
         known = _seat_everybody(now, app_url)
+        _seed(now)
         say(welcome(now, known, time.monotonic() - began))
         while True:
             now.stop.wait(LOOK_EVERY_S * 4)
@@ -134,7 +139,7 @@ def _database(stack: ExitStack, now: Run) -> tuple[str, str]:
     """The owner's and the service's URL: the ones that are set, or else of a database started here."""
     if app_url := now.environment.get("PROCURE_DATABASE_URL"):
         if not (owner_url := now.environment.get("PROCURE_OWNER_URL")):
-            raise SettingsFault("PROCURE_DATABASE_URL is set and PROCURE_OWNER_URL is not: migrating needs both.")
+            raise SettingsFault("PROCURE_OWNER_URL is not set: migrating needs it beside PROCURE_DATABASE_URL.")
         return owner_url, app_url
     embedded = postgres.Embedded(now.home)
     stack.callback(embedded.stop)
@@ -146,7 +151,7 @@ def _prepare(now: Run, owner_url: str) -> None:
     now.check()
     found = asyncio.run(database.condition(owner_url))
     if found.revision != migrations.head():
-        say("Migrating the database …")
+        say("Migrating the database ...")
         migrations.migrate(owner_url)
     if not found.is_sandbox:
         asyncio.run(database.allow_sandbox(owner_url))
@@ -164,8 +169,8 @@ def _start(stack: ExitStack, now: Run, app_url: str) -> None:
 
 
 def _stop(now: Run) -> None:
-    say("\nStopping …")
-    children.stop(now.running, now.hurry)
+    say("\nStopping ...")
+    children.stop([*now.passing, *now.running], now.hurry)
 
 
 def _child_environment(now: Run, app_url: str) -> dict[str, str]:
@@ -213,7 +218,7 @@ def _seat_everybody(now: Run, app_url: str) -> Seats:
     now.check()
     known = seats.read(now.credentials)
     if known is None or not _is_valid(now, known.of("operator")):
-        say("Seating a buyer, three suppliers and their people …")
+        say("Seating a buyer, three suppliers and their people ...")
         # A second of imports, which only the first start needs.
         from procure.identity.commands import create_operator  # noqa: PLC0415
 
@@ -225,6 +230,23 @@ def _seat_everybody(now: Run, app_url: str) -> Seats:
     known = Seats(now.address, known.seats)
     seats.write(now.credentials, known)
     return known
+
+
+def _seed(now: Run) -> None:
+    """Once for a database: what its public register shows is the mark of it."""
+    now.check()
+    status, register = _call(now, "GET", "/v1/register/outcomes?limit=1")
+    if status != http.client.OK or json.loads(register)["items"]:
+        return
+    say(f"Playing {NOTICES} real notices ...")
+    arguments = ["demo", "--url", now.address, "--credentials", str(now.credentials), "--count", str(NOTICES)]
+    player = Child("demo", arguments, dict(now.environment), now.home / "logs" / "demo.log")
+    now.passing.append(player)
+    while player.exit_code is None:
+        now.check()
+        now.stop.wait(LOOK_EVERY_S)
+    if player.exit_code != 0:
+        say(f"The demo marketplace is not whole; all else runs. The last lines of its log:\n{player.said()}")
 
 
 def welcome(now: Run, known: Seats, took_s: float) -> str:

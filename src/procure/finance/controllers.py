@@ -51,6 +51,7 @@ ExternalId = Annotated[
     str,
     PathParameter(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$(?!\n)",
+        max_length=100,
         description="The finance system's own id: letters, digits, `.`, `_`, `:` and `-`.",
     ),
 ]

@@ -14,7 +14,7 @@ from procure.kit.body import convert
 from procure.kit.db import make_engine, make_sessions, transaction
 from procure.kit.errors import Fact
 from procure.kit.problems import is_away
-from procure.kit.settings import Settings, SettingsFault
+from procure.kit.settings import Settings
 from procure.organisations import service as organisations
 
 
@@ -50,7 +50,7 @@ def create(name: str) -> None:
     """Make an operator and print a client id and secret for them, this once."""
     try:
         client_id, secret = asyncio.run(create_operator(Settings.from_environment(), name))
-    except (SettingsFault, Fact) as fault:
+    except Fact as fault:
         raise click.ClickException(str(fault)) from fault
     except Exception as error:
         if is_away(error):

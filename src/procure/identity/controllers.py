@@ -176,9 +176,14 @@ class TokenController(Controller):
         responses={
             400: ResponseSpec(
                 OAuthError,
+                generate_examples=False,
                 description="`invalid_request`, `invalid_scope`, `unauthorized_client` or `unsupported_grant_type`.",
             ),
-            401: ResponseSpec(OAuthError, description="`invalid_client`: unknown, revoked, or a wrong secret."),
+            401: ResponseSpec(
+                OAuthError,
+                generate_examples=False,
+                description="`invalid_client`: unknown, revoked, or a wrong secret.",
+            ),
         },
         **client_credentials(),
     )

@@ -37,11 +37,14 @@ format: $(VENV)/.dev ## format the code, and mend what the linter can
 openapi: $(VENV)/.dev $(VENV)/.project ## write openapi/procure.json from the code
 	$(PY) -m procure openapi --write
 
+states: $(VENV)/.runtime $(VENV)/.project ## draw docs/states.md from the rules
+	$(PY) -m procure.states
+
 bench: $(VENV)/.dev $(VENV)/.project ## measure three hot paths beside their floor, about two minutes
 	PYTHONPATH=tests $(PY) -m benchmarks
 
 demo: $(VENV)/.runtime $(VENV)/.project ## play real notices against the running service
-	@$(PY) -m procure demo
+	@$(PY) -m procure demo --url http://127.0.0.1:$(PORT)
 
 lock: $(VENV)/.build ## choose the versions in requirements/ anew, newest ones with UPGRADE=--upgrade
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements/runtime.txt
@@ -93,4 +96,4 @@ $(VENV)/.project: pyproject.toml $(VENV)/.runtime
 		else $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; fi
 	@pwd -P > $@
 
-.PHONY: help run test check format openapi bench demo lock clean
+.PHONY: help run test check format openapi states bench demo lock clean

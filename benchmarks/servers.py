@@ -3,7 +3,7 @@
     .venv/bin/uv pip install --python .venv/bin/python uvicorn httptools
     PYTHONPATH=tests .venv/bin/python -m benchmarks.servers
 
-What it answered is the table in docs/adr/0001-http-server.md. Loopback alone, one process each, by turns, under a minute.
+What it answered is in docs/adr/0001-http-server.md. Loopback alone, one worker each, by turns, about two minutes.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -112,12 +113,15 @@ def endless_body() -> Iterator[bytes]:
 
 
 def behaviour(name: str, environment: dict[str, str]) -> dict[str, str]:
-    kept_alive = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
-    with serving(name, environment) as server:
+    idlers = {
+        "sends nothing": b"",
+        "half a header": b"GET /livez HTTP/1.1\r\nX-Half: ",
+        "kept alive, idle": b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n",
+    }
+    with serving(name, environment) as server, ThreadPoolExecutor(len(idlers)) as pool:
+        waits = pool.map(lambda sent: closed_after(server, sent), idlers.values())
         return {
-            "sends nothing": closed_after(server, b""),
-            "half a header": closed_after(server, b"GET /livez HTTP/1.1\r\nX-Half: "),
-            "kept alive, idle": closed_after(server, kept_alive),
+            **dict(zip(idlers, waits, strict=True)),
             "50 MB of headers": taken(server, endless_headers()),
             "200 MB body, chunked": taken(server, endless_body()),
         }
@@ -128,9 +132,10 @@ def main() -> None:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="procure-servers-")))
         stack.callback(remove, home)
         prepared = asyncio.run(world.prepare(stack.enter_context(Embedded(home)), home, pairs=1))
+        environment = {**prepared.service_environment, "PROCURE_LOG_LEVEL": "warning"}
         seen: dict[tuple[str, str], list[dict[str, float]]] = {}
         for _, name in itertools.product(range(ROUNDS), COMMANDS):
-            with serving(name, prepared.service_environment) as server:
+            with serving(name, environment) as server:
                 for path in ("livez", "read", "list"):
                     requests = (
                         itertools.repeat(load.request("GET", "/livez"))
@@ -144,7 +149,7 @@ def main() -> None:
             medians = {what: statistics.median(row[what] for row in rounds) for what in rounds[0]}
             print(f"{path:<6} {name:<8}", *(f"{what} {value:>8.2f}" for what, value in medians.items()))
         for name in COMMANDS:
-            for what, told in behaviour(name, prepared.service_environment).items():
+            for what, told in behaviour(name, environment).items():
                 print(f"{name:<8} {what:<21} {told}")
 
 

@@ -190,7 +190,7 @@ async def test_an_unreadable_bid_is_recorded_and_never_holds_up_the_rest(world: 
     await worker.run_once(world.sessions, world.vault)
     found = sorted((await bids_of(world, lot.id)).values())
     assert found == [BidStatus.OPENED, BidStatus.OPENED, BidStatus.UNREADABLE]
-    assert await count(world, "bid.unreadable", spoilt) == 1
+    assert await count(world, "bid.opening_failed", spoilt) == 1
     assert await status_of(world, lot.id) is LotStatus.EVALUATING
 
 

@@ -1,6 +1,8 @@
 """The OpenAPI document: what Litestar derives from the routes, with examples, security and the problems that any call may meet."""
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -40,6 +42,8 @@ TAGS = [
     ("Service", "Health and version."),
 ]
 
+_PAGE = re.compile(r"\bPage_(?:\w+\.)*(\w+)_(?!\w)")
+
 #: Problems that any operation may answer, by status: (what, slug).
 _ANYWHERE = {
     "400": ("The request can't be read, or a parameter is not valid.", "parameters-invalid"),
@@ -57,7 +61,8 @@ _WITH_BODY = {
 
 
 def config(render_plugins: list[Any]) -> OpenAPIConfig:
-    flow = OAuthFlow(token_url="/oauth/token", scopes={scope.value: _scope_text(scope) for scope in Scope})
+    scopes = {scope.value: _scope_text(scope) for scope in Scope}
+    flow = OAuthFlow(token_url="/oauth/token", scopes=scopes)  # noqa: S106 - an address
     schemes: dict[str, SecurityScheme | Reference] = {
         "oauth2": SecurityScheme(type="oauth2", flows=OAuthFlows(client_credentials=flow)),
         "client": SecurityScheme(
@@ -93,7 +98,10 @@ def build(app: Litestar) -> dict[str, Any]:
     for name, schema in document["components"]["schemas"].items():
         if name in examples:
             schema["examples"] = [examples[name]]
-    return document
+        if name in _strict_names():
+            schema["additionalProperties"] = False
+    named: dict[str, Any] = _with_plain_names(document)
+    return named
 
 
 def encode(document: dict[str, Any]) -> bytes:
@@ -134,11 +142,26 @@ def _add_request_example(operation: dict[str, Any], examples: dict[str, Any]) ->
 
 def _examples() -> dict[str, Any]:
     """Each Struct's own EXAMPLE, by the name of its schema."""
-    found: dict[str, Any] = {}
-    waiting = [msgspec.Struct]
-    while waiting:
-        struct = waiting.pop()
-        waiting.extend(struct.__subclasses__())
-        if "EXAMPLE" in struct.__dict__:
-            found[struct.__name__] = struct.__dict__["EXAMPLE"]
+    return {struct.__name__: struct.__dict__["EXAMPLE"] for struct in _structs() if "EXAMPLE" in struct.__dict__}
+
+
+def _strict_names() -> set[str]:
+    """Schemas of the Structs that refuse a field which they do not know."""
+    return {struct.__name__ for struct in _structs() if struct.__struct_config__.forbid_unknown_fields}
+
+
+@cache
+def _structs() -> list[type[msgspec.Struct]]:
+    found = list(msgspec.Struct.__subclasses__())
+    for struct in found:
+        found.extend(struct.__subclasses__())
     return found
+
+
+def _with_plain_names(value: Any) -> Any:
+    """`Page[LotSummary]` is called LotSummaryPage, and not by its modules, in every place that names it."""
+    if isinstance(value, dict):
+        return {_PAGE.sub(r"\1Page", key): _with_plain_names(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_plain_names(inner) for inner in value]
+    return _PAGE.sub(r"\1Page", value) if isinstance(value, str) else value

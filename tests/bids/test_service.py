@@ -241,7 +241,7 @@ async def test_rule_h_a_bid_at_closes_at_is_refused_and_that_is_recorded(
     db: AsyncSession, buyer: Council, lot: Lot, bidder: Actor, vault: FileKeyring
 ) -> None:
     await move_clock(db, lot.closes_at)
-    with pytest.raises(LotNotOpen) as caught:
+    with pytest.raises(LotNotOpen, match="The lot is closed") as caught:
         await submitted_bid(db, lot, bidder, vault)
     carried = refusal(caught.value)
     assert (carried.event.act, carried.event.reason, carried.event.object_id) == ("bid.submit", "lot-not-open", lot.id)
@@ -558,7 +558,7 @@ async def test_a_bid_that_cannot_be_read_is_recorded_and_never_holds_up_the_rest
     if reason == "":  # the control: well-formed content opens
         assert (row.status, entry.type) == (BidStatus.OPENED, "bid.opened")
     else:
-        assert (row.status, entry.type) == (BidStatus.UNREADABLE, "bid.unreadable")
+        assert (row.status, entry.type) == (BidStatus.UNREADABLE, "bid.opening_failed")
         assert (row.content, row.total, row.supplier_name) == (None, None, "Odd Ltd")
         assert reason is None or row.end_reason == json.loads(entry.payload)["reason"] == reason
         assert entry.audience_organisations == [buyer.organisation.id, row.supplier_id]
@@ -587,12 +587,15 @@ async def test_rule_i_bids_that_are_not_those_of_the_seal_are_not_opened_and_tha
     assert [one.status for one in await opened_bids(db, lot, vault)] == [BidStatus.OPENED]
 
 
-async def test_sealed_bytes_that_are_not_those_of_the_digest_are_unreadable(
+async def test_rule_i_another_bid_sealed_in_its_place_is_unreadable(
     db: AsyncSession, lot: Lot, bidder: Actor, vault: FileKeyring
 ) -> None:
+    """Anybody can seal to a public key: what tells the swap is the digest that the seal committed to."""
     bid = await submitted_bid(db, lot, bidder, vault)
     await sealed_lot(db, lot)
-    await db.execute(text("UPDATE bids SET sealed = sealed || '\\x00' WHERE id = :id"), {"id": bid.id})
+    committed = bid.digest
+    await put_in_place(db, lot, bid, plaintext())
+    await db.execute(text("UPDATE bids SET digest = :digest WHERE id = :id"), {"digest": committed, "id": bid.id})
     await opened_bids(db, lot, vault)
     row = await stored(db, bid.id)
     assert (row.status, row.end_reason) == (BidStatus.UNREADABLE, "bid-unreadable")

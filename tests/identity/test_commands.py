@@ -80,10 +80,3 @@ async def test_a_database_that_is_away_is_said_in_a_sentence(tmp_path: Path) -> 
     assert result.exit_code == 1
     assert result.output.startswith("Error: The database can't be reached")
     assert isinstance(result.exception, SystemExit)
-
-
-async def test_a_missing_setting_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PROCURE_DATABASE_URL", raising=False)
-    result = await run("create", "--name", "A")
-    assert result.exit_code == 1
-    assert "PROCURE_DATABASE_URL" in result.output

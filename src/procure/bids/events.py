@@ -65,10 +65,10 @@ class BidOpened(Event, frozen=True, kw_only=True):
         return cls(object_id=bid.id, object_version=bid.version, lot_id=bid.lot_id, digest=bid.digest.hex())
 
 
-class BidUnreadable(Event, frozen=True, kw_only=True):
+class BidOpeningFailed(Event, frozen=True, kw_only=True):
     """A bid could not be opened, or holds what the lot did not ask for."""
 
-    type: ClassVar[str] = "bid.unreadable"
+    type: ClassVar[str] = "bid.opening_failed"
     object_type: ClassVar[str] = "bid"
 
     lot_id: UUID
@@ -76,7 +76,7 @@ class BidUnreadable(Event, frozen=True, kw_only=True):
     reason: str
 
     @classmethod
-    def of(cls, bid: Bid, reason: str) -> "BidUnreadable":
+    def of(cls, bid: Bid, reason: str) -> "BidOpeningFailed":
         return cls(
             object_id=bid.id, object_version=bid.version, lot_id=bid.lot_id, digest=bid.digest.hex(), reason=reason
         )

@@ -29,7 +29,7 @@ class AnswerDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Markdown
 
 
-class MemberDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BidMemberDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody who would do the work."""
 
     name: Name
@@ -56,7 +56,7 @@ class BidDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     prices: Annotated[list[PriceDraft], Meta(max_length=100)]
     answers: Annotated[list[AnswerDraft], Meta(max_length=20)]
-    team: Annotated[list[MemberDraft], Meta(max_length=50)]
+    team: Annotated[list[BidMemberDraft], Meta(max_length=50)]
 
     def given(self) -> Given:
         """As the rules judge it."""

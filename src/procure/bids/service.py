@@ -27,8 +27,8 @@ from procure.bids.errors import (
 from procure.bids.events import (
     BidMoved,
     BidOpened,
+    BidOpeningFailed,
     BidsSealed,
-    BidUnreadable,
     BidWithdrawn,
 )
 from procure.bids.models import Bid, BidContent, LotSeal, facts
@@ -325,7 +325,7 @@ async def _open(db: AsyncSession, actor: Actor, lot: Lot, key: PrivateLotKey, bi
     except Fact as fact:
         bid.move_to(BidStatus.UNREADABLE)
         bid.end_reason = fact.slug
-        await journal.record(db, actor, BidUnreadable.of(bid, fact.slug), audience, digest=digest(facts(bid)))
+        await journal.record(db, actor, BidOpeningFailed.of(bid, fact.slug), audience, digest=digest(facts(bid)))
         return
     bid.move_to(BidStatus.OPENED)
     bid.content, bid.total, bid.opened_at = content, content.total, now

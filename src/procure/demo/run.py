@@ -15,7 +15,7 @@ from procure.demo.api import Api, Disagreement, Refused, Seat, ServiceBroken
 from procure.demo.book import Sums
 from procure.demo.cast import Cast
 from procure.demo.clock import SharedClock
-from procure.demo.notices import Reading, read_file
+from procure.demo.notices import Reading
 from procure.demo.plan import Plan, choose, plan_of
 from procure.demo.play import play
 from procure.demo.reasons import CannotPlay, Unplayable
@@ -23,7 +23,6 @@ from procure.demo.report import Played, Report
 from procure.demo.scene import Scene
 
 TIMEOUT_S = 60.0
-SEEDS = 4
 Tell = Callable[[Plan, str], None]
 CLOCK = "/v1/sandbox/clock"
 BACKWARDS = "clock-backwards"
@@ -45,12 +44,6 @@ class Operator:
 def connect(url: str) -> httpx.AsyncClient:
     # A proxy of the environment can't reach this machine's own loopback.
     return httpx.AsyncClient(base_url=url.rstrip("/"), timeout=TIMEOUT_S, trust_env=False)
-
-
-async def seed(url: str, operator: Operator, count: int = SEEDS) -> Report:
-    """A few plays of the shipped notices, for a marketplace that is not empty."""
-    async with connect(url) as http:
-        return await run(http, operator, read_file(None), count)
 
 
 async def run(

@@ -16,7 +16,6 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
     Boolean,
     Date,
     DateTime,
@@ -28,9 +27,6 @@ from sqlalchemy import (
     Numeric,
     Text,
     Uuid,
-    bindparam,
-    func,
-    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -160,16 +156,16 @@ def _lock_key(lot_id: UUID) -> int:
     return int.from_bytes(lot_id.bytes[-8:], "big") >> 1
 
 
-_KEY = bindparam("key", type_=BigInteger)
-_SHARE = select(func.pg_advisory_xact_lock_shared(_KEY))
-_EXCLUDE = select(func.pg_advisory_xact_lock(_KEY))
-
-
 async def share(db: AsyncSession, lot_id: UUID) -> None:
     """What a bid takes: many at once, and never beside `exclude`."""
-    await db.execute(_SHARE, {"key": _lock_key(lot_id)})
+    await _lock(db, "SELECT pg_advisory_xact_lock_shared($1)", lot_id)
 
 
 async def exclude(db: AsyncSession, lot_id: UUID) -> None:
     """What moves a lot's calendar or status takes, before the row's own lock."""
-    await db.execute(_EXCLUDE, {"key": _lock_key(lot_id)})
+    await _lock(db, "SELECT pg_advisory_xact_lock($1)", lot_id)
+
+
+async def _lock(db: AsyncSession, statement: str, lot_id: UUID) -> None:
+    # As the driver takes it: bids come all at once, and compiling this would cost as much as running it.
+    await (await db.connection()).exec_driver_sql(statement, (_lock_key(lot_id),))

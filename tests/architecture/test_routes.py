@@ -1,0 +1,204 @@
+"""Every operation says who may call it, what it does, what may go wrong, and bounds what it takes."""
+
+import inspect
+import re
+import types
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+import pytest
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Meta, UnsetType
+
+from procure.app import create_app
+from procure.kit.http import authorise
+from procure.kit.scopes import Scope
+from procure.kit.settings import Settings
+
+WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
+    """The application as a sandbox has it; nothing connects."""
+    keys: Path = tmp_path_factory.mktemp("keys")
+    return create_app(
+        Settings(database_url="postgresql+asyncpg:///", keys_path=keys, sandbox=True, log_level="critical")
+    )
+
+
+@pytest.fixture(scope="module")
+def handlers(house: Litestar) -> list[tuple[str, HTTPRouteHandler]]:
+    """What answers at each address, but for the documentation's own pages and Litestar's OPTIONS."""
+    found = [
+        (route.path, handler)
+        for route in house.routes
+        for handler in getattr(route, "route_handlers", [])
+        if not handler.http_methods <= {"OPTIONS"} and not route.path.startswith("/docs")
+    ]
+    assert len(found) > 80
+    return found
+
+
+def test_every_route_names_a_scope_or_says_that_it_is_public(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    for path, handler in handlers:
+        if not handler.include_in_schema:
+            assert handler.http_methods <= {"GET"}, f"{path} is in no document and writes"
+            assert not handler.opt.get("scope"), path
+            continue
+        scope = handler.opt.get("scope")
+        assert (scope is None) == bool(handler.opt.get("public")), path
+        assert scope is None or isinstance(scope, Scope), path
+        assert handler.security, path
+
+
+def test_what_writes_needs_a_token(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    for path, handler in handlers:
+        if handler.http_methods & WRITES and path != "/oauth/token":
+            assert handler.opt.get("scope"), path
+
+
+def test_every_scope_opens_something(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    used = {handler.opt.get("scope") for _, handler in handlers}
+    # Lots and outcomes are read by everybody, and their drafts by whoever is of the buyer's organisation.
+    assert set(Scope) - used == {Scope.LOTS_READ, Scope.OUTCOMES_READ}
+
+
+def test_nobody_walks_around_the_one_check_of_callers(
+    house: Litestar, handlers: list[tuple[str, HTTPRouteHandler]]
+) -> None:
+    assert house.before_request is authorise or getattr(house.before_request, "func", None) is authorise
+    for path, handler in handlers:
+        hook = handler.resolve_before_request()
+        assert hook is not None, path
+        assert authorise in {hook, getattr(hook, "func", None), getattr(hook, "ref", None)}, path
+
+
+def test_there_is_one_dependency_that_has_to_be_closed(house: Litestar) -> None:
+    generators = [name for name, one in house.dependencies.items() if getattr(one, "has_async_generator_dependency", 0)]
+    assert generators == ["db"]
+
+
+def test_every_operation_is_described(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    for path, handler in handlers:
+        if not handler.include_in_schema:
+            continue
+        assert handler.operation_id, path
+        assert re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", str(handler.operation_id)), handler.operation_id
+        assert handler.summary, path
+        assert not handler.summary.endswith("."), path
+        text = inspect.getdoc(handler.fn) or ""
+        assert text.strip().endswith((".", ")", "`")), f"{path}: {text}"
+        assert handler.responses is not None, f"{path} does not say what may go wrong"
+
+
+def test_operation_ids_are_unique(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    ids = [str(handler.operation_id) for _, handler in handlers if handler.include_in_schema]
+    assert len(set(ids)) == len(ids)
+
+
+def test_an_act_is_a_verb_under_its_resource_and_answers_200(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    for path, handler in handlers:
+        assert not handler.http_methods & {"DELETE"}, f"{path}: things end by a verb, with a reason"
+        # A PUT to an address of the caller's own choosing makes what is not there yet.
+        allowed = {"GET": {200}, "PATCH": {200}, "PUT": {200, 201}, "POST": {200, 201}}
+        assert all(handler.status_code in allowed[method] for method in handler.http_methods), path
+        assert path == path.lower(), path
+
+
+# --- what is taken --------------------------------------------------------------------------------------------------
+
+
+def inputs(handlers: list[tuple[str, HTTPRouteHandler]]) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    """Every Struct that is read from a body, those inside others included."""
+    seen: set[type] = set()
+    for path, handler in handlers:
+        field = handler.parsed_fn_signature.parameters.get("data")
+        for struct in structs_in(field.annotation) if field is not None else ():
+            if struct not in seen:
+                seen.add(struct)
+                yield path, struct
+
+
+def structs_in(type_: Any) -> Iterator[type[msgspec.Struct]]:
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        yield type_
+        for field in msgspec.structs.fields(type_):
+            yield from structs_in(field.type)
+    for part in get_args(type_):
+        yield from structs_in(part)
+
+
+def test_a_body_takes_no_field_that_it_does_not_know(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    found = {struct: path for path, struct in inputs(handlers)}
+    assert len(found) > 30
+    lax = {
+        struct.__name__: path for struct, path in found.items() if not struct.__struct_config__.forbid_unknown_fields
+    }
+    assert not lax
+
+
+def test_every_body_has_an_example_that_it_takes(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    for path, handler in handlers:
+        field = handler.parsed_fn_signature.parameters.get("data")
+        if field is not None:
+            assert "EXAMPLE" in field.annotation.__dict__, f"{path}: {field.annotation.__name__} has no EXAMPLE"
+            msgspec.convert(field.annotation.EXAMPLE, field.annotation)
+
+
+#: What a type has to be given, and how one tells.
+BOUNDS: dict[Any, dict[str, Any]] = {
+    list: {"a list without max_length": lambda meta: meta.max_length is not None},
+    str: {"a text without max_length": lambda meta: meta.max_length is not None},
+    int: {"a number without ge": lambda meta: meta.ge is not None, "without le": lambda meta: meta.le is not None},
+    datetime: {"an instant without tz": lambda meta: meta.tz},
+    float: {"a float": lambda _: False},
+    dict: {"names of the sender's own": lambda _: False},
+}
+
+
+def unbounded(type_: Any, metas: tuple[Meta, ...] = ()) -> Iterator[str]:
+    """What of this type could be as long or as large as the sender likes."""
+    origin, parts = get_origin(type_) or type_, get_args(type_)
+    if origin is Annotated:
+        yield from unbounded(parts[0], (*metas, *(one for one in parts[1:] if isinstance(one, Meta))))
+        return
+    yield from (said for said, holds in BOUNDS.get(origin, {}).items() if not any(map(holds, metas)))
+    if origin in (Union, types.UnionType, list):
+        # What is said of a union is said of its parts, what is said of a list is not.
+        for part in parts:
+            yield from unbounded(part, () if origin is list else metas)
+
+
+def test_everything_that_is_taken_has_a_bound(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    found = [
+        f"{struct.__module__}.{struct.__name__}.{field.name}: {fault}"
+        for _, struct in inputs(handlers)
+        for field in msgspec.structs.fields(struct)
+        for fault in unbounded(field.type)
+    ]
+    assert not found
+
+
+def test_the_bounds_are_looked_for_rightly() -> None:
+    assert list(unbounded(Annotated[list[str], Meta(max_length=3)])) == ["a text without max_length"]
+    assert list(unbounded(list[Annotated[str, Meta(max_length=3)]] | None)) == ["a list without max_length"]
+    assert list(unbounded(Annotated[int, Meta(ge=1)] | UnsetType)) == ["without le"]
+    assert list(unbounded(Annotated[datetime, Meta(tz=True)])) == []
+    assert list(unbounded(dict[str, float])) == ["names of the sender's own"]
+
+
+def test_no_answer_holds_a_float_but_the_clocks(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    """Amounts and quantities travel as decimal strings."""
+    found = {
+        f"{struct.__name__}.{field.name}"
+        for _, handler in handlers
+        for struct in structs_in(handler.parsed_fn_signature.return_type.annotation)
+        for field in msgspec.structs.fields(struct)
+        if float in {field.type, *get_args(field.type)}
+    }
+    assert found == {"ClockView.ahead_seconds"}

@@ -9,7 +9,7 @@ def of_process(pid: int) -> float:
     """Seconds of CPU, user and system, that a process and its children (dead ones too) have used."""
     process = psutil.Process(pid)
     times = process.cpu_times()
-    own = times.user + times.system + times.children_user + times.children_system
+    own: float = times.user + times.system + times.children_user + times.children_system
     return own + sum(_living(child) for child in process.children(recursive=True))
 
 

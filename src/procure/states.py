@@ -1,8 +1,8 @@
 """Draws `docs/states.md` from the transition tables: `python -m procure.states` writes it, a test holds it to them."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from procure.awards import rules as awards
 from procure.bids import rules as bids
@@ -16,7 +16,7 @@ from procure.outcomes import rules as outcomes
 PAGE = Path("docs/states.md")
 
 #: What is drawn: the noun, its table, and what time alone decides, which is stored nowhere.
-NOUNS: list[tuple[str, Mapping[StrEnum, frozenset[StrEnum]], str]] = [
+NOUNS: list[tuple[str, Mapping[Any, frozenset[Any]], str]] = [
     ("Organisation", organisations.NEXT, ""),
     ("Client", identity.CLIENT_NEXT, ""),
     ("Membership", identity.MEMBERSHIP_NEXT, ""),
@@ -44,7 +44,7 @@ def render() -> str:
     return "\n".join(parts)
 
 
-def _edges(table: Mapping[StrEnum, frozenset[StrEnum]]) -> str:
+def _edges(table: Mapping[Any, frozenset[Any]]) -> str:
     first = next(iter(table))
     lines = [f"  [*] --> {first.value}"]
     for status, following in table.items():

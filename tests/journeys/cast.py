@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+
 from calls import ok
 from procure.identity.commands import create_operator
 from procure.kit.settings import Settings

@@ -1,9 +1,9 @@
 """Lots over HTTP."""
 
-from build import Council, active_outcome, council, drafted_lot, lot_document, measure_ids, published_lot, supplier
-from calls import Call, ok, problem
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from build import Council, active_outcome, council, drafted_lot, lot_document, measure_ids, published_lot, supplier
+from calls import Call, ok, problem
 from procure.kit import clock
 from procure.vault.keyring import FileKeyring
 

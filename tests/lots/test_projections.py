@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from build import Council, council, drafted_lot, move_clock, published_lot
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from build import Council, council, drafted_lot, move_clock, published_lot
 from procure.kit import clock
 from procure.kit.actor import ANYONE
 from procure.kit.db import Sessions

@@ -1,4 +1,4 @@
-"""The rules of lots, exhaustively: every status × every verb, every limit at and beyond its edge."""
+"""The rules of lots, exhaustively: every status against every verb, every limit at and beyond its edge."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -79,7 +79,10 @@ async def test_publishing_opens_the_lot_commits_its_estimate_and_makes_its_key(
     assert (lot.band, lot.published_by) == (Band.SMALL, buyer.approver.person_id)
     ledger = await outcomes.ledger(db, outcome)
     assert Decimal(ledger.committed.amount) == lot.estimate == Decimal("22000.00")
-    assert lot.key_id and lot.key_scheme and lot.public_key and lot.key_signature
+    assert lot.key_id
+    assert lot.key_scheme
+    assert lot.public_key
+    assert lot.key_signature
     key = LotKey(lot.id, lot.key_id, lot.key_scheme, lot.public_key, lot.key_signature)
     assert signature_holds(key, vault.public_signing_key)
     assert await entries(db, lot) == ["lot.drafted", "lot.published"]

@@ -1,4 +1,4 @@
-"""The rules of outcomes, exhaustively: every status × every verb; measures, progress, commitments."""  # noqa: RUF002
+"""The rules of outcomes, exhaustively: every status against every verb; measures, progress, commitments."""
 
 from datetime import date
 from decimal import Decimal

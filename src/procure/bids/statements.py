@@ -95,9 +95,8 @@ class _Statement:
         self._names = compiled.positiontup or ()
 
     async def row(self, db: AsyncSession, values: Mapping[str, Any]) -> Any | None:
-        """The one row, or None; the session's transaction has begun before."""
-        connection = await (await db.connection()).get_raw_connection()
-        driver: Any = connection.driver_connection
+        """The one row, or None. The session holds its connection since the lock, so that nothing has to be awaited for it."""
+        driver: Any = db.sync_session.connection().connection.driver_connection
         return await driver.fetchrow(self.sql, *[values[name] for name in self._names])
 
 

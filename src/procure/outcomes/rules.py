@@ -100,7 +100,7 @@ def check_commitment(committed: Decimal, delta: Decimal, envelope: Decimal) -> N
 
 
 def progress(baseline: Decimal, target: Decimal, latest: Decimal | None) -> Decimal | None:
-    """(latest − baseline) / (target − baseline), to four places: 1 is the target, below 0 is worse than before, None is unknown."""
+    """(latest - baseline) / (target - baseline), to four places: 1 is the target, below 0 is worse than before, None is unknown."""
     if latest is None:
         return None
     return ((latest - baseline) / (target - baseline)).quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)

@@ -348,7 +348,7 @@ async def ledger(db: AsyncSession, outcome: Outcome) -> LedgerView:
         .where(LedgerEntry.outcome_id == outcome.id)
         .group_by(LedgerEntry.kind)
     )
-    sums = {kind: amount for kind, amount in await db.execute(statement)}
+    sums: dict[LedgerKind, Decimal] = {row[0]: row[1] for row in await db.execute(statement)}
     zero = Decimal(0)
 
     def money(amount: Decimal) -> Money:

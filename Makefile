@@ -52,14 +52,15 @@ lock: $(VENV)/.build ## choose the versions in requirements/ anew, newest ones w
 	$(COMPILE) $(UPGRADE) --group build -c requirements/dev.txt -o requirements/build.txt
 
 clean: ## delete the data of `make run` and every cache; the next run starts from nothing
-	@if [ -e .procure ]; then $(MAKE) --no-print-directory $(VENV)/.runtime $(VENV)/.project && $(PY) -m procure clean; fi
+	@if [ -e .procure ]; then $(MAKE) -s $(VENV)/.runtime $(VENV)/.project && $(PY) -m procure clean; fi
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	@find src tests migrations benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # Installing, once. Each step leaves a stamp that is newer than what it was made from.
 
+# Compiled here, since containers often forbid Python to do it later, and then each start takes twice as long.
 SYNC = if [ -x $(VENV)/bin/uv ]; \
-	then $(VENV)/bin/uv pip sync --quiet --python $(PY) --require-hashes requirements/build.txt $(1); \
+	then $(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(PY) --require-hashes requirements/build.txt $(1); \
 	else $(PIP) -r $(1); fi
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
 

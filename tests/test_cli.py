@@ -1,5 +1,6 @@
 """Every command ends with what was asked for, or with a sentence and exit code 1 or 2."""
 
+import asyncio
 import re
 import socket
 import subprocess
@@ -31,6 +32,12 @@ def sentence(result: Result, code: int) -> str:
     assert result.exit_code == code, result.output
     assert re.fullmatch(r"Error: .*\n", result.output), result.output
     return result.output
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 @pytest.fixture(autouse=True)
@@ -68,9 +75,7 @@ def test_a_missing_setting_is_named(command: tuple[str, ...]) -> None:
 
 
 def test_dev_on_a_database_of_its_own_needs_the_owner_too(elsewhere: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = free_port()
     result = run("dev", PROCURE_DATABASE_URL=NOWHERE, PORT=port)
     assert "PROCURE_OWNER_URL is not set" in sentence(result, 2)
     result = run("dev", PROCURE_DATABASE_URL=NOWHERE, PROCURE_OWNER_URL=NOWHERE, PORT=port)
@@ -144,6 +149,30 @@ def test_a_database_becomes_a_sandbox_only_when_told(made: Urls) -> None:
     assert "sandbox     no" in run("db", "status", PROCURE_OWNER_URL=made.owner).output
     assert run("db", "sandbox", PROCURE_OWNER_URL=made.owner).exit_code == 0
     assert "sandbox     yes" in run("db", "status", PROCURE_OWNER_URL=made.owner).output
+
+
+def test_a_database_with_parties_never_becomes_a_sandbox(urls: Urls) -> None:
+    """Not by the command, and not by a `make run` whose settings name it by mistake."""
+    real = Urls(*(url.replace("/procure?", "/real?") for url in (urls.owner, urls.app, urls.admin)))
+    assert run("db", "init", "--database", "real", PROCURE_ADMIN_URL=urls.admin).exit_code == 0
+    assert run("db", "migrate", PROCURE_OWNER_URL=real.owner).exit_code == 0
+    assert run("operator", "create", "--name", "Operator", PROCURE_DATABASE_URL=real.app).exit_code == 0
+    asyncio.run(register_a_party(real.owner))
+    assert "is no sandbox" in sentence(run("db", "sandbox", PROCURE_OWNER_URL=real.owner), 1)
+    unmigrate(real.owner, "-1")
+    result = run("dev", PROCURE_OWNER_URL=real.owner, PROCURE_DATABASE_URL=real.app, PORT=free_port())
+    assert "is no sandbox" in sentence(result, 1)
+    status = run("db", "status", PROCURE_OWNER_URL=real.owner).output
+    assert "sandbox     no" in status
+    assert f"migration   {head()}" not in status
+
+
+async def register_a_party(owner_url: str) -> None:
+    async with database.connected(owner_url) as connection:
+        await connection.execute(
+            "INSERT INTO organisations (id, kind, name, scheme, identifier, nation, is_central_government, status, version)"
+            " VALUES (gen_random_uuid(), 'buyer', 'A council', 'GB-LAE', 'A', 'GB-ENG', false, 'active', 1)"
+        )
 
 
 def test_the_first_operator_is_made_on_the_machine(made: Urls) -> None:

@@ -12,6 +12,7 @@ import asyncpg
 import click
 
 from procure import __version__, children, database, dev, migrations, server
+from procure.database import RealDatabase
 from procure.dev import DevFault
 from procure.kit import postgres
 from procure.kit.postgres import PostgresFault
@@ -35,7 +36,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except SettingsFault as fault:
             raise Misuse(str(fault)) from fault
-        except (DevFault, PortTaken, PostgresFault) as fault:
+        except (DevFault, PortTaken, PostgresFault, RealDatabase) as fault:
             raise click.ClickException(str(fault)) from fault
         except Exception as error:
             if not _is_outside(error):
@@ -177,8 +178,10 @@ def status() -> None:
 
 @db.command()
 def sandbox() -> None:
-    """Make this database a sandbox, whose clock PROCURE_SANDBOX=1 can move. No real procurement may ever run on it."""
-    asyncio.run(database.allow_sandbox(_url("owner")))
+    """Make this database a sandbox, whose clock PROCURE_SANDBOX=1 can move. Not one in which somebody procures already, and for good."""
+    url = _url("owner")
+    database.check_sandbox(asyncio.run(database.condition(url)))
+    asyncio.run(database.allow_sandbox(url))
     click.echo("The database is a sandbox: a service without PROCURE_SANDBOX=1 refuses it.")
 
 

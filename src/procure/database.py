@@ -12,15 +12,20 @@ CONNECT_MAX_S = 10
 COMMAND_MAX_S = 60
 
 
+class RealDatabase(Exception):
+    """Somebody procures here, so its clock may never be moved; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a database stands. `revision` is None before the first migration."""
+    """How a database stands. `revision` is None before the first migration; used is one in which a party is registered."""
 
     server: str
     database: str
     role: str
     revision: str | None
     is_sandbox: bool
+    is_used: bool
 
 
 def libpq_url(url: str) -> str:
@@ -51,19 +56,28 @@ async def condition(url: str) -> Condition:
     async with connected(url) as connection:
         migrated = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
         revision = await connection.fetchval("SELECT version_num FROM alembic_version") if migrated else None
-        made = await connection.fetchval("SELECT to_regclass('sandbox_clock') IS NOT NULL")
-        is_sandbox = "SELECT has_table_privilege('procure_app', 'sandbox_clock', 'INSERT')"
+        may_move = "SELECT has_table_privilege('procure_app', to_regclass('sandbox_clock'), 'INSERT')"
+        parties = await connection.fetchval("SELECT to_regclass('organisations') IS NOT NULL")
+        used = "SELECT EXISTS (SELECT FROM organisations WHERE kind <> 'platform')"
         row = await connection.fetchrow("SELECT version() AS server, current_database() AS name, current_user AS role")
         return Condition(
             server=row["server"].split(" on ")[0],
             database=row["name"],
             role=row["role"],
             revision=revision,
-            is_sandbox=bool(made and await connection.fetchval(is_sandbox)),
+            is_sandbox=bool(await connection.fetchval(may_move)),
+            is_used=bool(parties and await connection.fetchval(used)),
         )
 
 
+def check_sandbox(found: Condition) -> None:
+    """Raises RealDatabase unless it is a sandbox, or so new that it may become one."""
+    if found.is_used and not found.is_sandbox:
+        what = f"The database {found.database} is no sandbox, and parties are registered in it."
+        raise RealDatabase(f"{what} It never becomes one; give the sandbox a database of its own: `procure db init`.")
+
+
 async def allow_sandbox(owner_url: str) -> None:
-    """Let the service's role move this database's clock. There is no way back: real procurements never ran here."""
+    """Let the service's role move this database's clock. There is no way back."""
     async with connected(owner_url) as connection:
         await connection.execute("GRANT INSERT, UPDATE ON sandbox_clock TO procure_app")

@@ -76,7 +76,7 @@ class Run:
 
 
 def run(port: int, *, home: Path = HOME, environment: Mapping[str, str] = os.environ) -> None:
-    """Until it is asked to stop. Raises DevFault, PortTaken, PostgresFault or SettingsFault, each with a sentence."""
+    """Until it is asked to stop. Raises DevFault, PortTaken, PostgresFault, RealDatabase or SettingsFault."""
     began = time.monotonic()
     server.check_port(HOST, port)
     now = Run(_made_private(home).resolve(), port, environment)
@@ -150,6 +150,7 @@ def _database(stack: ExitStack, now: Run) -> tuple[str, str]:
 def _prepare(now: Run, owner_url: str) -> None:
     now.check()
     found = asyncio.run(database.condition(owner_url))
+    database.check_sandbox(found)  # before anything is changed: the settings may name a real one by mistake
     if found.revision != migrations.head():
         say("Migrating the database ...")
         migrations.migrate(owner_url)

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 import pytest
-from litestar import Litestar
+from litestar import Controller, Litestar
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta, UnsetType
 
-from procure.app import create_app
+from architecture.source import subclasses
+from procure.app import ROUTES, SANDBOX_ROUTES, create_app
 from procure.kit.http import authorise
 from procure.kit.scopes import Scope
 from procure.kit.settings import Settings
@@ -54,6 +55,13 @@ def test_every_route_names_a_scope_or_says_that_it_is_public(handlers: list[tupl
         assert (scope is None) == bool(handler.opt.get("public")), path
         assert scope is None or isinstance(scope, Scope), path
         assert handler.security, path
+
+
+def test_every_controller_is_on_the_map_of_the_api() -> None:
+    written = [one for one in subclasses(Controller) if one.__module__.endswith((".controllers", ".health"))]
+    assert len(written) > 15
+    on_the_map = {*ROUTES, *SANDBOX_ROUTES}
+    assert not [one for one in written if one not in on_the_map]
 
 
 def test_what_writes_needs_a_token(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:

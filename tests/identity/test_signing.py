@@ -74,6 +74,7 @@ def test_processes_that_start_at_once_share_one_key(tmp_path: Path) -> None:
         json.dumps(ECKey.generate_key("P-384").as_dict(private=True)).encode(),
         json.dumps(OctKey.generate_key(256).as_dict(private=True)).encode(),
     ],
+    ids=lambda _: "key",  # the same in every process, as made keys are not
 )
 def test_a_damaged_key_is_refused_in_a_sentence_that_does_not_quote_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)

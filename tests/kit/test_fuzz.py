@@ -45,6 +45,8 @@ from procure.outcomes import service as outcomes
 from procure.outcomes.schemas import OutcomeDraft
 
 EXAMPLES = int(os.environ.get("FUZZ", "200"))
+#: Of the values that are tried at each place, every so many-th.
+STEP = 1 if EXAMPLES >= 1000 else 4
 UUID_LENGTH = 36
 
 HOSTILE: list[Any] = [
@@ -283,7 +285,7 @@ async def test_no_value_at_no_place_of_an_example_is_answered_by_a_5xx(target: T
     for turn, (method, path, operation) in enumerate(target.operations):
         example, entitled = _example(operation), target.entitled(operation)
         for place in places(example) if example is not None else []:
-            for value in (*of_its_kind(at(example, place)), ...):
+            for value in [*of_its_kind(at(example, place)), ...][turn % STEP :: STEP]:
                 changed = put(_filled_body(example, target, turn), place, deepcopy(value))
                 await target.send(method, entitled[turn % len(entitled)], _filled(path, target, turn), json=changed)
 

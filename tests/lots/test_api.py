@@ -2,7 +2,17 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from build import Council, active_outcome, council, drafted_lot, lot_document, measure_ids, published_lot, supplier
+from build import (
+    Council,
+    active_outcome,
+    council,
+    drafted_lot,
+    lot_document,
+    measure_ids,
+    move_clock,
+    published_lot,
+    supplier,
+)
 from calls import Call, ok, problem
 from procure.kit import clock
 from procure.vault.keyring import FileKeyring
@@ -49,3 +59,78 @@ async def test_lists_are_paged_and_stay_stable(db: AsyncSession, call: Call, vau
         seen += [item["id"] for item in page["items"]]
         path = page["next"]
     assert seen == [str(lot.id) for lot in reversed(made)]
+
+
+async def test_a_long_big_and_vague_lot_is_refused_with_every_fault_at_its_place(db: AsyncSession, call: Call) -> None:
+    buyer = await council(db)
+    outcome = await active_outcome(db, buyer)
+    await db.commit()
+    document = lot_document(outcome.id, await measure_ids(db, outcome), await clock.now(db))
+    document |= {"duration_days": 400, "title": "Big", "ceiling": {"amount": "5000000.00", "currency": "GBP"}}
+    document["criteria"] = document["criteria"][:1]
+    body = problem(await call.post(buyer.officer, "/v1/lots", document), 422, "lot-invalid")
+    assert {(fault["pointer"], fault["code"]) for fault in body["errors"]} == {
+        ("/duration_days", "time-box-too-long"),
+        ("/title", "vague"),
+        ("/ceiling/amount", "ceiling-too-high"),
+        ("/criteria", "weights"),
+    }
+
+
+async def test_a_notifiable_lot_opens_once_its_notice_is_on_record(db: AsyncSession, call: Call) -> None:
+    buyer = await council(db)
+    outcome = await active_outcome(db, buyer, envelope={"amount": "60000.00", "currency": "GBP"})
+    lot = await drafted_lot(db, buyer, outcome)
+    await db.commit()
+    path = f"/v1/lots/{lot.id}"
+    problem(await call.post(buyer.approver, f"{path}/publish"), 409, "notice-missing")
+    notice = {"id": "2026/S 000-054321", "ocid": "ocds-h6vhtk-04f1aa", "published_at": lot.created_at.isoformat()}
+    shown = ok(await call.put(buyer.officer, f"{path}/notice", notice))
+    assert (shown["band"], shown["notice"]["id"]) == ("notifiable", notice["id"])
+    problem(await call.put(buyer.officer, f"{path}/notice", notice | {"ocid": "without a prefix"}), 422, "body-invalid")
+    ok(await call.post(buyer.approver, f"{path}/publish"))
+
+
+async def test_a_lot_is_cancelled_for_a_reason_that_everybody_reads(
+    db: AsyncSession, call: Call, vault: FileKeyring
+) -> None:
+    buyer = await council(db)
+    lot = await published_lot(db, buyer, vault)
+    await db.commit()
+    path = f"/v1/lots/{lot.id}"
+    reason = {"reason": "The need has gone."}
+    problem(await call.post(buyer.officer, f"{path}/cancel", reason), 403, "scope-missing")
+    problem(await call.post(buyer.approver, f"{path}/cancel", {"reason": " "}), 422, "body-invalid")
+    ok(await call.post(buyer.approver, f"{path}/cancel", reason))
+    shown = ok(await call.get(None, path))
+    assert (shown["status"], shown["end_reason"]) == ("cancelled", "The need has gone.")
+    problem(await call.post(buyer.approver, f"{path}/cancel", reason), 409, "lot-not-cancellable")
+
+
+async def test_a_published_lot_shows_its_key_and_is_closed_when_its_time_has_come(
+    db: AsyncSession, call: Call, vault: FileKeyring
+) -> None:
+    buyer = await council(db)
+    lot = await published_lot(db, buyer, vault)
+    await db.commit()
+    path = f"/v1/lots/{lot.id}"
+    shown = ok(await call.get(None, path))
+    assert (shown["status"], shown["key"]["id"]) == ("published", lot.key_id)
+    assert [one["id"] for one in ok(await call.get(None, "/v1/lots?status=published"))["items"]] == [str(lot.id)]
+    await move_clock(db, lot.closes_at)
+    await db.commit()
+    assert ok(await call.get(None, path))["status"] == "closed"
+    assert ok(await call.get(None, "/v1/lots?status=published"))["items"] == []
+    assert [one["id"] for one in ok(await call.get(None, "/v1/lots?status=closed"))["items"]] == [str(lot.id)]
+
+
+async def test_another_buyers_draft_does_not_exist(db: AsyncSession, call: Call) -> None:
+    buyer, other = await council(db), await council(db, name="Elsewhere Council")
+    lot = await drafted_lot(db, buyer)
+    await db.commit()
+    path = f"/v1/lots/{lot.id}"
+    for actor in (None, other.officer, await supplier(db)):
+        problem(await call.get(actor, path), 404, "lot-not-found")
+    problem(await call.patch(other.officer, path, {"title": "A title of theirs"}), 404, "lot-not-found")
+    problem(await call.post(other.approver, f"{path}/publish"), 404, "lot-not-found")
+    problem(await call.post(other.approver, f"{path}/cancel", {"reason": "Theirs."}), 404, "lot-not-found")

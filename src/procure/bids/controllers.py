@@ -18,7 +18,7 @@ from procure.bids.errors import (
     SealNotFound,
 )
 from procure.bids.schemas import BidDraft, BidReceipt, BidView, SealView
-from procure.kit.http import ApiRequest, Caller, Db, PageAsked, public, requires
+from procure.kit.http import ApiRequest, Caller, Db, PageAsked, confidential, public
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -42,7 +42,7 @@ class BidController(Controller):
         responses=problems(
             LotNotFound, BidderNotSupplier, LotNotOpen, BidExists, BidChanged, BidInvalid, LotKeyRefused
         ),
-        **requires(Scope.BIDS_SUBMIT),
+        **confidential(Scope.BIDS_SUBMIT),
     )
     async def submit(self, request: ApiRequest, db: Db, lot_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
         """Seal and store your bid, strictly before `closes_at` by the service's clock (`GET /v1/time`).
@@ -57,7 +57,7 @@ class BidController(Controller):
         operation_id="replaceBid",
         summary="Replace your bid",
         responses=problems(BidNotFound, LotNotOpen, BidStateWrong, BidChanged, BidInvalid, LotKeyRefused),
-        **requires(Scope.BIDS_SUBMIT),
+        **confidential(Scope.BIDS_SUBMIT),
     )
     async def replace(
         self,
@@ -76,7 +76,7 @@ class BidController(Controller):
         summary="Withdraw your bid",
         status_code=200,
         responses=problems(BidNotFound, LotNotOpen, BidStateWrong),
-        **requires(Scope.BIDS_SUBMIT),
+        **confidential(Scope.BIDS_SUBMIT),
     )
     async def withdraw(self, db: Db, actor: Caller, bid_id: FromPath[UUID]) -> BidReceipt:
         """Take your bid back, until `closes_at`. It is never opened; you may submit another."""
@@ -87,7 +87,7 @@ class BidController(Controller):
         operation_id="listBids",
         summary="List your bids",
         responses=problems(),
-        **requires(Scope.BIDS_READ),
+        **confidential(Scope.BIDS_READ),
     )
     async def list_(
         self, db: Db, actor: Caller, page: PageAsked, lot_id: FromQuery[UUID | None] = None
@@ -102,7 +102,7 @@ class BidController(Controller):
         operation_id="getBid",
         summary="Read your bid",
         responses=problems(BidNotFound),
-        **requires(Scope.BIDS_READ),
+        **confidential(Scope.BIDS_READ),
     )
     async def read(self, db: Db, actor: Caller, bid_id: FromPath[UUID]) -> BidView:
         """Your own bid: until the opening what its receipt said, afterwards its content too. Reaching for another's is recorded."""

@@ -20,7 +20,7 @@ run: $(VENV)/.runtime $(VENV)/.project ## start everything here, with a small de
 	@$(PY) -m procure dev
 
 test: $(VENV)/.dev $(VENV)/.project ## run the tests, which need nothing that runs already
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto
 
 check: $(VENV)/.dev $(VENV)/.project ## run what CI runs: format, lint, types, imports, OpenAPI, tests
 	$(PY) -m ruff format --check .
@@ -28,7 +28,7 @@ check: $(VENV)/.dev $(VENV)/.project ## run what CI runs: format, lint, types, i
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PY) -m procure openapi --check
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto
 
 format: $(VENV)/.dev ## format the code, and mend what the linter can
 	$(PY) -m ruff format .

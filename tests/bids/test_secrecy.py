@@ -100,7 +100,9 @@ async def test_before_the_opening_a_bid_is_in_no_table_and_no_log(
     await sealed_lot(db, lot)
     await db.commit()
     assert await found_in_tables(db) == set()
-    assert "/v1/bids/" in written()
+    ok(await call.get(bidder, f"/v1/lots/{lot.id}"))
+    assert f"/v1/lots/{lot.id}" in written(), "the control: this log is written"
+    assert "/bids" not in written(), "lines about submissions would tell the operator how many came, and when"
     assert [canary for canary in CANARIES if canary in written()] == []
     # The control: opened, it is in the bids, and still in no journal entry.
     await opened_bids(db, lot, vault)

@@ -174,3 +174,13 @@ async def test_every_entry_names_actor_object_and_version(db: AsyncSession, buye
     assert (entry.person_id, entry.organisation_id) == (buyer.officer.person_id, buyer.organisation.id)
     assert (entry.object_version, entry.is_public) == (lot.version, False)
     assert entry.audience_organisations == [buyer.organisation.id]
+
+
+async def test_an_amount_in_another_currency_is_refused_and_never_relabelled(db: AsyncSession, buyer: Council) -> None:
+    euros = {"count": 1, "ceiling": {"amount": "1000.00", "currency": "EUR"}}
+    with pytest.raises(LotInvalid) as caught:
+        await drafted_lot(db, buyer, further_iterations=euros)
+    assert [fault.pointer for fault in caught.value.faults] == ["/further_iterations/ceiling/currency"]
+    lot = await drafted_lot(db, buyer)
+    with pytest.raises(LotInvalid):
+        await lots.revise(db, buyer.officer, lot.id, convert({"further_iterations": euros}, LotPatch))

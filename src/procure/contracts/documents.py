@@ -43,7 +43,7 @@ class DocumentOutcome(msgspec.Struct, frozen=True):
 
 
 class DocumentLot(msgspec.Struct, frozen=True):
-    """The competition. `publication` is SHA-256 of the canonical `lot.published` payload without `object_version`."""
+    """The competition. `publication` is SHA-256 of the canonical `lot.published` payload with `object_version` null."""
 
     id: UUID
     reference: str

@@ -58,7 +58,7 @@ class Refused(Event, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What an exception carries to `provide_session`: the entry to write once the refused act is rolled back."""
+    """What an exception carries to `provide_db`: the entry to write once the refused act is rolled back."""
 
     actor: Actor
     event: Refused

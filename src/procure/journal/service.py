@@ -100,7 +100,7 @@ def refused(
 
 
 async def record_refusal(db: AsyncSession, refusal: object) -> None:
-    """The recorder that `provide_session` is given."""
+    """The recorder that `provide_db` is given."""
     assert isinstance(refusal, Refusal)
     await record(db, refusal.actor, refusal.event, refusal.audience, hold=refusal.hold)
 

@@ -1,6 +1,6 @@
 """The database: one declarative base, the session's life in a request, the locks and their order.
 
-Locks are taken in one order everywhere: outcome → lot → bid → contract. A lot's lock is an advisory one beside its row, since
+Locks are taken in one order everywhere: outcome → lot → bid → contract → invoice. A lot's lock is an advisory one beside its row, since
 bids only share it (`share`), and whoever closes, extends, cancels, seals or opens takes it alone (`exclude`): row locks shared
 by bidders starve the officer who wants to extend. The clock is read in a later statement than the lock.
 """

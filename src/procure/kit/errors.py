@@ -32,7 +32,7 @@ class Fact(Exception):
         self.refusal: object | None = None
 
     def recorded(self, refusal: object) -> Self:
-        """Carry the journal entry of a guarded refusal; `provide_session` writes it after its own rollback."""
+        """Carry the journal entry of a guarded refusal; `provide_db` writes it after its own rollback."""
         self.refusal = refusal
         return self
 

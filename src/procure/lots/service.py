@@ -25,7 +25,7 @@ from procure.lots.errors import LotInvalid, LotNotFound
 from procure.lots.events import LotCancelled, LotDrafted, LotMoved, LotNoticeRecorded, LotPublished, LotRevised
 from procure.lots.models import Criterion, Deliverable, Lot, reference_numbers
 from procure.lots.rules import LotStatus
-from procure.lots.schemas import CriterionDraft, DeliverableDraft, LotDraft, LotPatch, Notice
+from procure.lots.schemas import CriterionDraft, DeliverableDraft, FurtherIterations, LotDraft, LotPatch, Notice
 from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
 from procure.outcomes.models import Measure, Outcome
@@ -78,6 +78,7 @@ async def draft(db: AsyncSession, actor: Actor, data: LotDraft) -> Lot:
     outcome = await outcomes.lock_outcome(db, actor, data.outcome_id)
     outcome_rules.check_active(outcome.status)
     now = await clock.now(db)
+    _check_one_currency(data.further_iterations, data.ceiling.currency)
     lot = await _new_lot(db, actor, outcome, data, now)
     rules.check_content(lot.offer, lot.policy.limits)
     await _check_references(db, outcome, lot)
@@ -112,6 +113,15 @@ async def _new_lot(db: AsyncSession, actor: Actor, outcome: Outcome, data: LotDr
         created_at=now,
         version=1,
     )
+
+
+def _check_one_currency(further: FurtherIterations | None, currency: str) -> None:
+    """The row has one currency for all of its amounts; an amount in another one is refused, never relabelled."""
+    if further is not None and further.ceiling.currency != currency:
+        faults = Faults()
+        at = "/further_iterations/ceiling/currency"
+        faults.add(at, "currency", f"All amounts of a lot are in one currency, here {currency}.")
+        faults.raise_any(LotInvalid)
 
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +173,7 @@ async def revise(db: AsyncSession, actor: Actor, lot_id: UUID, patch: LotPatch) 
     changes = given(patch)
     for name, value in _columns(changes).items():
         setattr(lot, name, value)
+    _check_one_currency(changes.get("further_iterations"), lot.currency)
     await _judge(db, outcome, lot, await clock.now(db))
     await _check_references(db, outcome, lot)
     if actor.person_id and actor.person_id not in lot.prepared_by:

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import blake2b
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
@@ -162,3 +163,11 @@ async def test_the_limits_of_the_limit_are_taken(anyone: httpx.AsyncClient, limi
 @pytest.mark.parametrize("cursor", ["x", "", "%00", "a" * 300, "AAAAAAAAAAAAAAAA"])
 async def test_a_cursor_that_was_not_handed_out_is_a_400(anyone: httpx.AsyncClient, cursor: str) -> None:
     problem(await anyone.get(f"/v1/lots?cursor={cursor}"), 400, "cursor-invalid")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_forged_cursor_at_the_ends_of_the_calendar_is_a_cursor_fault(moment: str) -> None:
+    body = msgspec.msgpack.encode([moment, str(UUID(int=1))])
+    check = blake2b(body, digest_size=8, person=b"procure-cursor").digest()
+    with pytest.raises(CursorInvalid):
+        decode_cursor(urlsafe_b64encode(check + body).rstrip(b"=").decode())

@@ -63,10 +63,11 @@ def decode_cursor(text: str) -> Position:
         raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         check, body = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
         position = msgspec.msgpack.decode(body, type=Position)
-    except (ValueError, msgspec.MsgspecError) as error:
+        spelled = encode_cursor(position)
+    except (ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise CursorInvalid("This cursor can't be read; start again without one.") from error
     # Base64 has several spellings of the same bytes; only the one handed out is taken.
-    if check != _check(body) or encode_cursor(position) != text:
+    if check != _check(body) or spelled != text:
         raise CursorInvalid("This cursor was not handed out by this service; start again without one.")
     return position
 

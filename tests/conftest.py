@@ -21,6 +21,7 @@ from calls import Call
 from procure.app import create_app, vault_clock
 from procure.kit.db import Sessions, make_engine, make_sessions
 from procure.kit.postgres import Embedded, Urls, remove
+from procure.kit.reads import SessionReads
 from procure.kit.settings import Settings
 from procure.migrations import migrate
 from procure.vault.keyring import FileKeyring
@@ -101,7 +102,7 @@ def settings(urls: Urls, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def vault(settings: Settings, sessions: Sessions) -> FileKeyring:
-    return FileKeyring(settings.keys_path / "vault", vault_clock(settings, sessions))
+    return FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionReads(sessions)))
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ async def world(sandboxed: Urls, tmp_path: Path) -> AsyncGenerator[World]:
         sandbox=True,
         log_level="error",
     )
-    vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, sessions))
+    vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionReads(sessions)))
     app = create_app(settings, sessions=sessions, vault=vault)
     transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:

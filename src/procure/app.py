@@ -79,7 +79,7 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
     engine = None if sessions else make_engine(settings.database_url, pool_size=settings.pool_size)
     reads: Reads = SessionReads(sessions) if sessions else PooledReads(settings.database_url, size=settings.pool_size)
     sessions = sessions or make_sessions(_given(engine))
-    vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, sessions))
+    vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, reads))
     signing_key = SigningKey.load(settings.keys_path)
     app = Litestar(
         route_handlers=[*ROUTES, *(SANDBOX_ROUTES if settings.sandbox else [])],
@@ -100,7 +100,6 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
             "actor": Provide(provide_actor),
             "db": Provide(provide_db),
             "page": Provide(provide_page),
-            "reads": Provide(provide_reads, sync_to_thread=False),
             "vault": Provide(provide_vault, sync_to_thread=False),
         },
         before_request=authorise,
@@ -116,25 +115,21 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
     return app
 
 
-def provide_reads(state: State) -> Reads:
-    reads: Reads = state.reads
-    return reads
-
-
 def provide_vault(state: State) -> Vault:
     vault: Vault = state.vault
     return vault
 
 
-def vault_clock(settings: Settings, sessions: Sessions) -> Callable[[], Awaitable[datetime]]:
+def vault_clock(settings: Settings, reads: Reads) -> Callable[[], Awaitable[datetime]]:
     """The vault's own reading of the time: this machine's, or in a sandbox the sandbox's."""
 
     async def wall() -> datetime:
         return clock.wall_now()
 
     async def moved() -> datetime:
-        async with sessions() as db:
-            return await clock.now(db)
+        # Not by a session: an opening holds one while the vault reads the time, and many at once would wait for each other.
+        moment: datetime = (await reads.rows("SELECT app_now() AS now"))[0]["now"]
+        return moment
 
     return moved if settings.sandbox else wall
 

@@ -20,6 +20,7 @@ from procure.health import check_ready
 from procure.kit import logs
 from procure.kit.db import Sessions, make_engine, make_sessions
 from procure.kit.errors import Fact
+from procure.kit.reads import SessionReads
 from procure.kit.settings import Settings, SettingsFault
 from procure.lots.models import Lot
 from procure.vault.keyring import FileKeyring
@@ -89,7 +90,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     engine = make_engine(settings.database_url, pool_size=POOL_SIZE)
     sessions = make_sessions(engine)
     try:
-        vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, sessions))
+        vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionReads(sessions)))
         await _until(stop, _rounds(settings, sessions, jobs(sessions, vault), stop))
     finally:
         await engine.dispose()

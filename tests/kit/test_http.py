@@ -304,3 +304,17 @@ def test_the_service_is_one_application(service: Litestar) -> None:
 
 async def test_time_is_public_and_is_the_databases(anyone: httpx.AsyncClient) -> None:
     assert ok(await anyone.get("/v1/time"))["ahead_seconds"] == 0
+
+
+@pytest.mark.parametrize("body", [b'{"amount": "1.00"}', b"{}", b"not json"])
+async def test_an_act_that_takes_no_body_refuses_one_and_does_nothing(call: Call, buyer: Council, body: bytes) -> None:
+    path = f"/v1/lots/{NOBODYS}/publish"
+    problem(await call.post(buyer.approver, path, content=body), 400, "body-unexpected")
+    problem(await call.post(buyer.approver, path, content=in_pieces(len(body))), 400, "body-unexpected")
+    problem(await call.post(buyer.approver, path), 404, "lot-not-found")
+
+
+async def test_a_body_too_large_ends_the_connection_and_says_so(call: Call, buyer: Council) -> None:
+    reply = await send(call, buyer, b" " * (call.app.state.body_max_bytes + 1))
+    problem(reply, 413, "body-too-large")
+    assert reply.headers["connection"] == "close"

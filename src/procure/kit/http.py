@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.kit import body
 from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
-from procure.kit.errors import Fault, Forbidden
+from procure.kit.errors import Fault, Forbidden, Malformed
 from procure.kit.ids import new_id
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
 from procure.kit.problems import ParametersInvalid, allowed_methods
@@ -37,6 +37,12 @@ class ScopeMissing(Forbidden):
     """The token, or the caller's role now, does not carry the scope that this operation needs."""
 
     slug, title = "scope-missing", "Scope missing"
+
+
+class BodyUnexpected(Malformed):
+    """A body was sent to an operation that takes none."""
+
+    slug, title = "body-unexpected", "Body not expected"
 
 
 class MediaTypeUnsupported(HTTPException):
@@ -95,6 +101,15 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     request.scope["user"] = actor
     if scope is not None and scope not in actor.scopes:
         raise ScopeMissing(f"This needs the scope `{scope}`; ask for it, and hold a role that has it.")
+    refuse_unread_body(request, handler)
+
+
+def refuse_unread_body(request: Request[Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """An act that takes no body refuses one: whoever sends a condition or an amount must not believe that it was heard."""
+    if handler.parsed_data_field is not None or handler.opt.get("own_credentials"):
+        return
+    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+        raise BodyUnexpected("This takes no body; send none.")
 
 
 def _honours_token(handler: BaseRouteHandler) -> bool:
@@ -213,8 +228,10 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
                 scope["method"] = HttpMethod.GET if method == "HEAD" else scope["method"]
                 await app(scope, receive, send_with_id)
             took_ms = round((time.perf_counter() - started) * 1000, 1)
-            if status >= 500 or not scope["state"].get("is_confidential"):
-                log.info("request", method=method, path=scope["path"], status=status, took_ms=took_ms)
+            is_confidential = scope["state"].get("is_confidential")
+            if status >= 500 or not is_confidential:
+                path = "confidential" if is_confidential else scope["path"]
+                log.info("request", method=method, path=path, status=status, took_ms=took_ms)
 
     return handle
 

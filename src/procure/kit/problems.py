@@ -177,6 +177,8 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
         413: f"The body is larger than {request.app.state.body_max_bytes} bytes.",
     }.get(error.status_code, f"{error.detail or title}.".replace("..", "."))
     headers = {name.title(): value for name, value in (error.headers or {}).items()}
+    if error.status_code == 413:
+        headers["Connection"] = "close"  # what is left of the body is not read, so the connection is of no further use
     if isinstance(error, MethodNotAllowedException):
         headers["Allow"] = ", ".join(allowed_methods(request.app, request.scope["path"]))
     return respond(request, slug=slug, title=title, status=error.status_code, detail=detail, headers=headers)

@@ -19,9 +19,9 @@ from procure.bids import sealing
 from procure.identity import tokens
 from procure.identity.signing import SigningKey
 from procure.kit.db import make_engine, make_sessions
+from procure.kit.driver import SessionDriver
 from procure.kit.ids import unordered_id
 from procure.kit.postgres import Urls
-from procure.kit.reads import SessionReads
 from procure.kit.settings import Settings
 from procure.lots.models import Lot
 from procure.migrations import migrate
@@ -77,7 +77,7 @@ async def prepare(urls: Urls, home: Path, *, pairs: int) -> Prepared:
     settings = Settings(database_url=urls.app, keys_path=home / "keys", sandbox=True, log_level="warning")
     engine = make_engine(urls.app)
     sessions = make_sessions(engine)
-    vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionReads(sessions)))
+    vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
     key = SigningKey.load(settings.keys_path)
     async with sessions() as db:
         lots = await _lots(db, vault)

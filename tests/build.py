@@ -1,5 +1,7 @@
 """Parties and documents for tests: a council with every seat, suppliers, and drafts that the shipped policy takes."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -8,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from procure.awards import service as awards
 from procure.awards.models import Award
@@ -32,6 +34,7 @@ from procure.identity.rules import ClientKind
 from procure.kit import clock
 from procure.kit.actor import SYSTEM, Actor, OrganisationKind, Role
 from procure.kit.body import convert
+from procure.kit.driver import SessionDriver
 from procure.kit.ids import new_id
 from procure.kit.scopes import scopes_of
 from procure.kit.settings import Settings
@@ -241,8 +244,24 @@ def bid_draft(lot: Lot, **changes: str) -> BidDraft:
     return convert(bid_document(lot, **changes), BidDraft)
 
 
+def desk(db: AsyncSession, vault: Vault) -> bids.Desk:
+    """A desk inside this session's transaction, refusals left to who called."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncGenerator[AsyncConnection]:
+        yield await db.connection()
+
+    return bids.Desk(SessionDriver(connect), lambda: nullcontext(db), vault)
+
+
 async def submitted_bid(db: AsyncSession, lot: Lot, supplier: Actor, vault: Vault, **changes: str) -> Bid:
-    return await bids.submit(db, supplier, vault, lot.id, bid_draft(lot, **changes))
+    receipt = await bids.submit(desk(db, vault), supplier, lot.id, bid_draft(lot, **changes))
+    return await db.get_one(Bid, receipt.id)
+
+
+async def replaced_bid(db: AsyncSession, bid: Bid, lot: Lot, supplier: Actor, vault: Vault, **changes: str) -> Bid:
+    receipt = await bids.replace(desk(db, vault), supplier, bid.id, bid_draft(lot, **changes))
+    return await db.get_one(Bid, receipt.id, populate_existing=True)
 
 
 async def sealed_lot(db: AsyncSession, lot: Lot) -> LotSeal:

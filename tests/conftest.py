@@ -20,8 +20,8 @@ from sqlalchemy.pool import NullPool
 from calls import Call
 from procure.app import create_app, vault_clock
 from procure.kit.db import Sessions, make_engine, make_sessions
+from procure.kit.driver import PooledDriver, SessionDriver
 from procure.kit.postgres import Embedded, Urls, remove
-from procure.kit.reads import SessionReads
 from procure.kit.settings import Settings
 from procure.migrations import migrate
 from procure.vault.keyring import FileKeyring
@@ -102,7 +102,7 @@ def settings(urls: Urls, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def vault(settings: Settings, sessions: Sessions) -> FileKeyring:
-    return FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionReads(sessions)))
+    return FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
 
 
 @pytest.fixture
@@ -161,11 +161,13 @@ async def world(sandboxed: Urls, tmp_path: Path) -> AsyncGenerator[World]:
         sandbox=True,
         log_level="error",
     )
-    vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionReads(sessions)))
-    app = create_app(settings, sessions=sessions, vault=vault)
+    vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
+    driver = PooledDriver(urls.app, size=10)  # as it is served: what commits by itself shall do so here
+    app = create_app(settings, sessions=sessions, driver=driver, vault=vault)
     transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
         yield World(urls, settings, sessions, vault, app, client)
+    await driver.close()
     await engine.dispose()
     async with admin.connect() as connection:
         await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))

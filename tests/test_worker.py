@@ -31,9 +31,9 @@ from procure.journal.models import JournalEntry
 from procure.kit.actor import Actor
 from procure.kit.clock import wall_now
 from procure.kit.db import exclude
+from procure.kit.driver import SessionDriver
 from procure.kit.ids import new_id
 from procure.kit.postgres import Urls
-from procure.kit.reads import SessionReads
 from procure.kit.settings import Settings
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus
@@ -165,7 +165,9 @@ async def test_many_workers_at_once_make_one_seal_and_one_opening(world: World) 
     lots = [await small_lot(world), await small_lot(world), await small_lot(world, bidders=0)]
     await come(world, max(lot.closes_at for lot in lots))
     others = [
-        FileKeyring(world.settings.keys_path / "vault", vault_clock(world.settings, SessionReads(world.sessions)))
+        FileKeyring(
+            world.settings.keys_path / "vault", vault_clock(world.settings, SessionDriver.beside(world.sessions))
+        )
         for _ in range(5)
     ]
     assert all(await asyncio.gather(*(worker.run_once(world.sessions, vault) for vault in others)))
@@ -252,7 +254,7 @@ async def test_keys_of_publications_that_never_committed_are_swept_and_no_others
     assert lot.key_id is not None
     later = FileKeyring(
         world.settings.keys_path / "vault",
-        vault_clock(world.settings, SessionReads(world.sessions)),
+        vault_clock(world.settings, SessionDriver.beside(world.sessions)),
         wall=lambda: wall_now() + HOUR + timedelta(seconds=1),
     )
     orphan = await world.vault.make_lot_key(new_id(), datetime(2020, 1, 1, tzinfo=UTC))
@@ -269,7 +271,7 @@ async def test_a_database_without_lots_sweeps_nothing(world: World) -> None:
     orphan = await world.vault.make_lot_key(new_id(), datetime(2020, 1, 1, tzinfo=UTC))
     later = FileKeyring(
         world.settings.keys_path / "vault",
-        vault_clock(world.settings, SessionReads(world.sessions)),
+        vault_clock(world.settings, SessionDriver.beside(world.sessions)),
         wall=lambda: wall_now() + 2 * HOUR,
     )
     await worker.sweep_orphan_keys(world.sessions, later)

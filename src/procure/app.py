@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from procure import docs, document
 from procure.awards.controllers import AwardController
 from procure.bids.controllers import BidController
+from procure.bids.service import Desk
 from procure.contracts.controllers import ContractController
 from procure.contracts.deliverables.controllers import DeliverableController
 from procure.contracts.endings.controllers import EndingController
@@ -27,11 +29,11 @@ from procure.identity.controllers import ClientController, MemberController, Met
 from procure.identity.signing import SigningKey
 from procure.journal.service import record_refusal
 from procure.kit import clock, logs
-from procure.kit.db import Sessions, make_engine, make_sessions
+from procure.kit.db import Sessions, make_engine, make_sessions, transaction
+from procure.kit.driver import Driver, PooledDriver, SessionDriver
 from procure.kit.http import ApiRequest, authorise, provide_actor, provide_db, provide_page, with_request_id
 from procure.kit.intake import with_whole_body
 from procure.kit.problems import HANDLERS
-from procure.kit.reads import PooledReads, Reads, SessionReads
 from procure.kit.settings import Settings, SettingsFault
 from procure.lots.controllers import LotController
 from procure.organisations.controllers import OrganisationController
@@ -73,22 +75,25 @@ ROUTES: list[ControllerRouterHandler] = [
 SANDBOX_ROUTES: list[ControllerRouterHandler] = [SandboxController]
 
 
-def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: Vault | None = None) -> Litestar:
-    """The ASGI application. `sessions` and `vault` are given by tests that look inside one transaction."""
+def create_app(
+    settings: Settings, *, sessions: Sessions | None = None, driver: Driver | None = None, vault: Vault | None = None
+) -> Litestar:
+    """The ASGI application. `sessions`, `driver` and `vault` are given by tests that look inside one transaction."""
     logs.configure(level=settings.log_level, form=settings.log_format)
     engine = None if sessions else make_engine(settings.database_url, pool_size=settings.pool_size)
-    reads: Reads = SessionReads(sessions) if sessions else PooledReads(settings.database_url, size=settings.pool_size)
+    driver = driver or (SessionDriver.beside(sessions) if sessions else _pooled(settings))
     sessions = sessions or make_sessions(_given(engine))
-    vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, reads))
+    vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, driver))
     signing_key = SigningKey.load(settings.keys_path)
     app = Litestar(
         route_handlers=[*ROUTES, *(SANDBOX_ROUTES if settings.sandbox else [])],
         state=State(
             {
-                "authenticate": Authenticator(settings, reads, signing_key),
+                "authenticate": Authenticator(settings, driver, signing_key),
                 "base_url": settings.base_url.rstrip("/"),
                 "body_max_bytes": settings.body_max_bytes,
-                "reads": reads,
+                "desk": Desk(driver, partial(transaction, sessions, record_refusal), vault),
+                "driver": driver,
                 "record": record_refusal,
                 "sessions": sessions,
                 "settings": settings,
@@ -107,7 +112,7 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
         request_class=ApiRequest,
         request_max_body_size=settings.body_max_bytes,
         openapi_config=document.config([docs.DocsPage()]),
-        lifespan=[_running(engine, reads, settings)] if engine else [],
+        lifespan=[_running(engine, driver, settings)] if engine else [],
         logging_config=None,
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
@@ -115,12 +120,16 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
     return app
 
 
+def _pooled(settings: Settings) -> Driver:
+    return PooledDriver(settings.database_url, size=settings.pool_size)
+
+
 def provide_vault(state: State) -> Vault:
     vault: Vault = state.vault
     return vault
 
 
-def vault_clock(settings: Settings, reads: Reads) -> Callable[[], Awaitable[datetime]]:
+def vault_clock(settings: Settings, driver: Driver) -> Callable[[], Awaitable[datetime]]:
     """The vault's own reading of the time: this machine's, or in a sandbox the sandbox's."""
 
     async def wall() -> datetime:
@@ -128,7 +137,7 @@ def vault_clock(settings: Settings, reads: Reads) -> Callable[[], Awaitable[date
 
     async def moved() -> datetime:
         # Not by a session: an opening holds one while the vault reads the time, and many at once would wait for each other.
-        moment: datetime = (await reads.rows("SELECT app_now() AS now"))[0]["now"]
+        moment: datetime = (await driver.rows("SELECT app_now() AS now"))[0]["now"]
         return moment
 
     return moved if settings.sandbox else wall
@@ -140,13 +149,13 @@ def _given(engine: AsyncEngine | None) -> AsyncEngine:
 
 
 def _running(
-    engine: AsyncEngine, reads: Reads, settings: Settings
+    engine: AsyncEngine, driver: Driver, settings: Settings
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None]:
         await _refuse_a_sandboxs_database(make_sessions(engine), settings)
         yield
-        await reads.close()
+        await driver.close()
         await engine.dispose()
 
     return lifespan

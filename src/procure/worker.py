@@ -19,8 +19,8 @@ from procure.evaluation.opening import seal_due
 from procure.health import check_ready
 from procure.kit import logs
 from procure.kit.db import Sessions, make_engine, make_sessions
+from procure.kit.driver import SessionDriver
 from procure.kit.errors import Fact
-from procure.kit.reads import SessionReads
 from procure.kit.settings import Settings, SettingsFault
 from procure.lots.models import Lot
 from procure.vault.keyring import FileKeyring
@@ -90,7 +90,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     engine = make_engine(settings.database_url, pool_size=POOL_SIZE)
     sessions = make_sessions(engine)
     try:
-        vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionReads(sessions)))
+        vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
         await _until(stop, _rounds(settings, sessions, jobs(sessions, vault), stop))
     finally:
         await engine.dispose()

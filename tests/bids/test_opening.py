@@ -16,6 +16,7 @@ from bids.rows import entries, refusal, stored
 from build import (
     Council,
     bid_draft,
+    desk,
     drafted_lot,
     move_clock,
     opened_bids,
@@ -99,7 +100,7 @@ async def test_opening_gives_back_exactly_what_was_bid(
 ) -> None:
     bidders = [await supplier(db, name) for name in ("First & Co", "Sécond Ltd")]
     drafts = [bid_draft(lot, total=total, text=f"Wir sitzen „{total}“.") for total in ("900.10", "11999.99")]
-    made = [await bids.submit(db, one, vault, lot.id, draft) for one, draft in zip(bidders, drafts, strict=True)]
+    made = [await bids.submit(desk(db, vault), one, lot.id, draft) for one, draft in zip(bidders, drafts, strict=True)]
     await sealed_lot(db, lot)
     opened = await opened_bids(db, lot, vault)
     assert [bid.id for bid in opened] == sorted(bid.id for bid in made)

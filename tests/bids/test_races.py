@@ -8,23 +8,29 @@ from typing import TypeVar
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import column, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from build import bid_document, bid_draft, council, move_clock, published_lot, submitted_bid, supplier
+from build import (
+    bid_document,
+    council,
+    move_clock,
+    published_lot,
+    replaced_bid,
+    submitted_bid,
+    supplier,
+)
 from calls import problem
 from conftest import World
-from procure.bids import sealing, statements
+from procure.bids import sealing
 from procure.bids import service as bids
 from procure.bids.models import Bid, LotSeal
-from procure.bids.rules import BidStatus
 from procure.journal.models import JournalEntry
 from procure.journal.service import record_refusal
-from procure.kit import clock, problems
+from procure.kit import clock
 from procure.kit.actor import SYSTEM, Actor
-from procure.kit.db import exclude, share, transaction
-from procure.kit.ids import unordered_id
+from procure.kit.db import exclude, transaction
 from procure.lots import service as lots
 from procure.lots.errors import LotNotOpen
 from procure.lots.models import Lot
@@ -115,7 +121,7 @@ class Bidding:
     async def bid(self, db: AsyncSession) -> Bid:
         if self.last is None:
             return await submitted_bid(db, self.lot, self.bidder, self.world.vault)
-        return await bids.replace(db, self.bidder, self.world.vault, self.last.id, bid_draft(self.lot))
+        return await replaced_bid(db, self.last, self.lot, self.bidder, self.world.vault)
 
 
 async def seal_once_bids_are_in(world: World, lot: Lot) -> LotSeal:
@@ -223,32 +229,24 @@ async def test_a_bid_stored_while_the_seal_waits_is_in_the_seal(world: World) ->
     assert (seal.count, seal.root) == (1, sealing.root([leaf]))
 
 
-async def test_a_connection_that_breaks_in_the_statement_is_the_database_away_and_harms_nobody_after(
+async def test_a_connection_that_breaks_under_a_submission_is_the_database_away_and_harms_nobody_after(
     world: World,
 ) -> None:
     (lot,), (bidder,) = await prepared(world)
+    path, document = f"/v1/lots/{lot.id}/bids", bid_document(lot)
     admin = create_async_engine(world.urls.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-
-    async def broken(db: AsyncSession) -> None:
-        found = await statements.find_published(db, lot.id)
-        assert found is not None
-        assert bidder.organisation_id is not None
-        place = bids._Place(
-            act="bid.submit",
-            lot_id=lot.id,
-            supplier_id=bidder.organisation_id,
-            bid_id=unordered_id(),
-            version=1,
-        )
-        await share(db, lot.id)
-        pid = await db.scalar(select(func.pg_backend_pid()))
-        async with admin.connect() as connection:
-            await connection.execute(select(func.pg_terminate_backend(pid)))
-        await statements.store(db, bidder, bids._sealed(bidder, found, place, bid_draft(lot).content()))
-
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - which of the driver's it is depends on how far the end has come
-        await act(world, broken)
+    async with world.sessions() as officer:
+        await exclude(officer, lot.id)
+        submission = asyncio.create_task(world.call.post(bidder, path, document))
+        async with asyncio.timeout(SECONDS_MAX), admin.connect() as connection:
+            await until_one_waits(officer)
+            waiting = (
+                select(func.pg_terminate_backend(column("pid")))
+                .select_from(text("pg_locks"))
+                .where(text("NOT granted"))
+            )
+            assert (await connection.scalars(waiting)).all() == [True]
+            problem(await submission, 503, "unavailable")
     await admin.dispose()
-    assert problems.is_away(caught.value), repr(caught.value)
-    bid = await act(world, lambda db: submitted_bid(db, lot, bidder, world.vault))
-    assert await count(world, Bid.id == bid.id, Bid.status == BidStatus.SUBMITTED) == 1
+    assert await count(world, Bid.lot_id == lot.id) == 0
+    assert (await world.call.post(bidder, path, document)).status_code == 201

@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import httpx
@@ -121,7 +122,7 @@ async def test_a_crash_in_the_middle_of_a_submission_logs_nothing_of_the_bid(
     db: AsyncSession, lot: Lot, bidder: Actor, logged: tuple[Call, Callable[[], str], Litestar]
 ) -> None:
     call, written, app = logged
-    app.state.vault = _BrokenVault()
+    app.state.desk = replace(app.state.desk, vault=_BrokenVault())
     problem(await call.post(bidder, f"/v1/lots/{lot.id}/bids", document(lot)), 500, "internal-error")
     assert "The adapter has lost its connection." in written()
     assert [canary for canary in CANARIES if canary in written()] == []

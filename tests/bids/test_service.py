@@ -18,11 +18,13 @@ from build import (
     Council,
     bid_document,
     bid_draft,
+    desk,
     drafted_lot,
     move_clock,
     opened_bids,
     operator,
     published_lot,
+    replaced_bid,
     sealed_lot,
     submitted_bid,
     supplier,
@@ -105,7 +107,7 @@ async def test_until_the_seal_the_entry_is_its_suppliers_alone_and_held(
     db: AsyncSession, lot: Lot, bidder: Actor, vault: FileKeyring
 ) -> None:
     bid = await submitted_bid(db, lot, bidder, vault)
-    await bids.replace(db, bidder, vault, bid.id, bid_draft(lot))
+    await replaced_bid(db, bid, lot, bidder, vault)
     await bids.withdraw(db, bidder, bid.id)
     told = await entries(db, bid.id)
     assert [entry.type for entry in told] == ["bid.submitted", "bid.replaced", "bid.withdrawn"]
@@ -153,11 +155,12 @@ async def test_a_submission_is_the_lock_and_one_statement(
 
     driver: Any = (await connection.get_raw_connection()).driver_connection
     with driver.query_logger(lambda query: said.append(query.query)):
-        await submitted_bid(db, lot, bidder, vault)
+        await bids.submit(desk(db, vault), bidder, lot.id, bid_draft(lot))
         await asyncio.sleep(0)  # the driver tells its loggers in the next turn of the loop
-    assert ["pg_advisory_xact_lock_shared" in one for one in said] == [True, False], said
-    assert "INSERT INTO bids" in said[1]
-    assert "INSERT INTO journal_entries" in said[1]
+    inside = [one for one in said if "SAVEPOINT" not in one]
+    assert ["pg_advisory_xact_lock_shared" in one for one in inside] == [True, False], said
+    assert "INSERT INTO bids" in inside[1]
+    assert "INSERT INTO journal_entries" in inside[1]
 
 
 async def test_a_service_client_submits_for_its_supplier(
@@ -184,7 +187,7 @@ async def test_only_suppliers_bid_and_only_for_lots_that_are_there(
     draft = await drafted_lot(db, buyer)
     for lot_id in (draft.id, uuid4()):
         with pytest.raises(LotNotFound):
-            await bids.submit(db, bidder, vault, lot_id, bid_draft(lot))
+            await bids.submit(desk(db, vault), bidder, lot_id, bid_draft(lot))
 
 
 async def test_all_faults_of_a_bid_are_told_at_once(
@@ -194,7 +197,7 @@ async def test_all_faults_of_a_bid_are_told_at_once(
     document["answers"].pop()
     document["team"] = []
     with pytest.raises(BidInvalid) as caught:
-        await bids.submit(db, bidder, vault, lot.id, body.convert(document, BidDraft))
+        await bids.submit(desk(db, vault), bidder, lot.id, body.convert(document, BidDraft))
     assert [fault.pointer for fault in caught.value.faults] == ["/prices", "/answers", "/team"]
     assert caught.value.refusal is None
 
@@ -218,7 +221,7 @@ async def test_rule_h_a_late_bid_is_told_that_it_is_late_whatever_is_in_it(
 ) -> None:
     await move_clock(db, lot.closes_at)
     with pytest.raises(LotNotOpen) as caught:
-        await bids.submit(db, bidder, vault, lot.id, bid_draft(lot, total="999999.00"))
+        await bids.submit(desk(db, vault), bidder, lot.id, bid_draft(lot, total="999999.00"))
     assert refusal(caught.value).event.act == "bid.submit"
 
 
@@ -228,7 +231,7 @@ async def test_rules_g_and_h_replacing_and_withdrawing_late_is_refused_and_recor
     bid = await submitted_bid(db, lot, bidder, vault)
     await move_clock(db, lot.closes_at)
     with pytest.raises(LotNotOpen) as replaced:
-        await bids.replace(db, bidder, vault, bid.id, bid_draft(lot))
+        await replaced_bid(db, bid, lot, bidder, vault)
     with pytest.raises(LotNotOpen) as withdrawn:
         await bids.withdraw(db, bidder, bid.id)
     for caught, act in ((replaced, "bid.replace"), (withdrawn, "bid.withdraw")):
@@ -287,7 +290,7 @@ async def test_a_replacement_is_a_new_version_with_its_own_receipt(
 ) -> None:
     bid = await submitted_bid(db, lot, bidder, vault)
     first = facts(bid)
-    again = await bids.replace(db, bidder, vault, bid.id, bid_draft(lot))
+    again = await replaced_bid(db, bid, lot, bidder, vault)
     row = await stored(db, bid.id)
     assert facts(row) == facts(again)
     assert (row.version, row.status) == (2, BidStatus.SUBMITTED)
@@ -309,7 +312,7 @@ async def test_a_withdrawn_bid_leaves_room_for_another_and_stays_as_a_trail(
     trail = await stored(db, first.id)
     assert (trail.status, trail.digest) == (BidStatus.WITHDRAWN, first.digest)
     assert (await entries(db, first.id))[-1].digest == digest(facts(trail))
-    for act in (bids.withdraw(db, bidder, first.id), bids.replace(db, bidder, vault, first.id, bid_draft(lot))):
+    for act in (bids.withdraw(db, bidder, first.id), replaced_bid(db, first, lot, bidder, vault)):
         with pytest.raises(BidStateWrong):
             await act
 
@@ -331,7 +334,7 @@ async def test_rules_d_and_g_reaching_for_anothers_bid_finds_nothing_and_is_reco
         assert carried.audience == Audience(organisations=(buyer.organisation.id,), roles=(Role.AUDITOR,))
         assert carried.hold == lot.id
     for act, name in (
-        (bids.replace(db, rival, vault, bid.id, bid_draft(lot)), "bid.replace"),
+        (replaced_bid(db, bid, lot, rival, vault), "bid.replace"),
         (bids.withdraw(db, rival, bid.id), "bid.withdraw"),
     ):
         with pytest.raises(BidNotFound) as caught:

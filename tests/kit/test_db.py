@@ -34,7 +34,6 @@ from procure.kit.errors import Conflict
 from procure.kit.http import Db, public
 from procure.kit.ids import new_id
 from procure.kit.postgres import Embedded, Urls
-from procure.kit.reads import PooledReads
 from procure.kit.settings import Settings
 from procure.lots.models import Criterion, Deliverable, Lot
 from procure.lots.rules import CriterionKind, LotStatus
@@ -289,7 +288,7 @@ async def house(cluster: tuple[Embedded, Urls], tmp_path: Path) -> AsyncGenerato
     transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
         yield House(embedded, client, app.state.sessions)
-    await app.state.reads.close()
+    await app.state.driver.close()
     await app.state.sessions.kw["bind"].dispose()
 
 
@@ -361,15 +360,3 @@ async def test_a_pool_whose_connections_are_all_in_use_is_a_503(urls: Urls, sett
                 assert reply.headers["retry-after"]
         assert (await client.get("/v1/outcomes")).status_code == 200
     await engine.dispose()
-
-
-async def test_so_it_is_for_the_drivers_own_reads(urls: Urls) -> None:
-    reads = PooledReads(urls.app, size=1, timeout_s=0.1)
-    assert await reads.rows("SELECT 1 AS one") == [(1,)]
-    busy = asyncio.create_task(reads.rows("SELECT pg_sleep(0.5)"))
-    await asyncio.sleep(0)
-    with pytest.raises(TimeoutError):
-        await reads.rows("SELECT 1")
-    await busy
-    assert await reads.rows("SELECT 1 AS one") == [(1,)]
-    await reads.close()

@@ -10,8 +10,8 @@ from build import Council, council, drafted_lot, move_clock, published_lot
 from procure.kit import clock
 from procure.kit.actor import ANYONE
 from procure.kit.db import Sessions
+from procure.kit.driver import SessionDriver
 from procure.kit.paging import Page, Paging
-from procure.kit.reads import SessionReads
 from procure.lots import projections
 from procure.lots import service as lots
 from procure.lots.models import Lot
@@ -21,59 +21,61 @@ from procure.vault.keyring import FileKeyring
 
 
 @pytest.fixture
-def reads(sessions: Sessions) -> SessionReads:
-    return SessionReads(sessions)
+def driver(sessions: Sessions) -> SessionDriver:
+    return SessionDriver.beside(sessions)
 
 
 def paging(limit: int = 50) -> Paging:
     return Paging(limit=limit, after=None, path="/v1/lots", query=())
 
 
-async def both(db: AsyncSession, reads: SessionReads, buyer: Council, lot: Lot) -> None:
+async def both(db: AsyncSession, driver: SessionDriver, buyer: Council, lot: Lot) -> None:
     """One lot, in its present state, read and listed both ways."""
     await db.commit()
     now = await clock.now(db)
-    read = await projections.read_lot(reads, buyer.officer, lot.id)
+    read = await projections.read_lot(driver, buyer.officer, lot.id)
     assert msgspec.json.decode(read, type=LotView) == LotView.of(lot, now)
     assert set(msgspec.json.decode(read)) == set(msgspec.to_builtins(LotView.of(lot, now)))
-    listed = await projections.list_lots(reads, buyer.officer, paging())
+    listed = await projections.list_lots(driver, buyer.officer, paging())
     assert msgspec.json.decode(listed, type=Page[LotSummary]).items == [LotSummary.of(lot, now)]
 
 
-async def test_a_draft(db: AsyncSession, reads: SessionReads) -> None:
+async def test_a_draft(db: AsyncSession, driver: SessionDriver) -> None:
     buyer = await council(db)
-    await both(db, reads, buyer, await drafted_lot(db, buyer))
+    await both(db, driver, buyer, await drafted_lot(db, buyer))
 
 
 async def test_a_published_then_closed_then_cancelled_lot(
-    db: AsyncSession, reads: SessionReads, vault: FileKeyring
+    db: AsyncSession, driver: SessionDriver, vault: FileKeyring
 ) -> None:
     buyer = await council(db, central=True)  # 24,000.00 is notifiable there, so that the notice is in the view
     lot = await published_lot(db, buyer, vault)
     assert lot.notice_at is not None
-    await both(db, reads, buyer, lot)
+    await both(db, driver, buyer, lot)
     await move_clock(db, lot.closes_at)
-    await both(db, reads, buyer, lot)
+    await both(db, driver, buyer, lot)
     lot = await lots.cancel(db, buyer.approver, lot.id, 'The "need" has gone: ümlaut, \\ and \n line.')
-    await both(db, reads, buyer, lot)
+    await both(db, driver, buyer, lot)
 
 
-async def test_instants_are_answered_in_utc_with_a_z(db: AsyncSession, reads: SessionReads, vault: FileKeyring) -> None:
+async def test_instants_are_answered_in_utc_with_a_z(
+    db: AsyncSession, driver: SessionDriver, vault: FileKeyring
+) -> None:
     buyer = await council(db)
     lot = await published_lot(db, buyer, vault)
     await db.commit()
-    body = msgspec.json.decode(await projections.read_lot(reads, ANYONE, lot.id))
+    body = msgspec.json.decode(await projections.read_lot(driver, ANYONE, lot.id))
     assert body["closes_at"] == lot.closes_at.isoformat().replace("+00:00", "Z")
     assert all(body[name].endswith("Z") for name in ("published_at", "created_at", "enquiries_close_at"))
 
 
-async def test_filters_choose_by_the_status_of_now(db: AsyncSession, reads: SessionReads, vault: FileKeyring) -> None:
+async def test_filters_choose_by_the_status_of_now(db: AsyncSession, driver: SessionDriver, vault: FileKeyring) -> None:
     buyer = await council(db)
     lot = await published_lot(db, buyer, vault)
     await db.commit()
 
     async def found(**wanted: Any) -> bool:
-        body = await projections.list_lots(reads, ANYONE, paging(), **wanted)
+        body = await projections.list_lots(driver, ANYONE, paging(), **wanted)
         return [item["id"] for item in msgspec.json.decode(body)["items"]] == [str(lot.id)]
 
     assert await found(

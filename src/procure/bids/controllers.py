@@ -3,8 +3,7 @@
 from uuid import UUID
 
 from litestar import Controller, get, post, put
-from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from procure.bids import service
 from procure.bids.errors import (
@@ -23,13 +22,12 @@ from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
 from procure.lots.errors import LotNotFound, LotNotOpen
-from procure.vault.keys import Vault
 
 
 class BidController(Controller):
     """Sealed bids: one live bid per supplier and lot, read by nobody until the lot is opened.
 
-    A submission asks the request itself for caller and vault: beside the session they would be resolved in a task group.
+    Submitting and replacing go to the desk, which opens a session only when something is wrong: they are the hot path.
     """
 
     path = "/v1"
@@ -44,13 +42,13 @@ class BidController(Controller):
         ),
         **confidential(Scope.BIDS_SUBMIT),
     )
-    async def submit(self, request: ApiRequest, db: Db, lot_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
+    async def submit(self, request: ApiRequest, lot_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
         """Seal and store your bid, strictly before `closes_at` by the service's clock (`GET /v1/time`).
 
         It is encrypted to the lot's own key before anything is stored: nobody can read it back until the opening, you
         included. Keep your copy, and the receipt.
         """
-        return BidReceipt.of(await service.submit(db, request.user, request.app.state.vault, lot_id, data))
+        return await service.submit(request.app.state.desk, request.user, lot_id, data)
 
     @put(
         "/bids/{bid_id:uuid}",
@@ -59,16 +57,9 @@ class BidController(Controller):
         responses=problems(BidNotFound, LotNotOpen, BidStateWrong, BidChanged, BidInvalid, LotKeyRefused),
         **confidential(Scope.BIDS_SUBMIT),
     )
-    async def replace(
-        self,
-        db: Db,
-        actor: Caller,
-        vault: NamedDependency[SkipValidation[Vault]],
-        bid_id: FromPath[UUID],
-        data: JSONBody[BidDraft],
-    ) -> BidReceipt:
+    async def replace(self, request: ApiRequest, bid_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
         """Put a whole new version in the place of the one before, until `closes_at`; the time of receipt is the new one's."""
-        return BidReceipt.of(await service.replace(db, actor, vault, bid_id, data))
+        return await service.replace(request.app.state.desk, request.user, bid_id, data)
 
     @post(
         "/bids/{bid_id:uuid}/withdraw",

@@ -90,6 +90,21 @@ class Bid(Versioned, Base):
         self.status = status
 
 
+class SealedBid(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a bid that is about to be stored: the columns of `Bid` that are known before it is received."""
+
+    id: UUID
+    lot_id: UUID
+    supplier_id: UUID
+    version: int
+    lot_version: int
+    key_id: str
+    sealing_mode: SealingMode
+    sealed: bytes
+    digest: bytes
+    submitted_by: UUID | None
+
+
 class BidFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a bid's last journal entry vouches for, by the digest of this; `digest` stands for the sealed bytes."""
 
@@ -110,8 +125,8 @@ class BidFacts(msgspec.Struct, frozen=True, kw_only=True):
     end_reason: str | None = None
 
 
-def facts(bid: Bid, *, received_at: str | None = None) -> BidFacts:
-    """The facts of a bid; `received_at` stands in where the row is not stored yet and only the database will know it."""
+def facts(bid: Bid) -> BidFacts:
+    """The facts of a stored bid; `statements` writes those of one that is about to be."""
     return BidFacts(
         id=bid.id,
         lot_id=bid.lot_id,
@@ -122,7 +137,7 @@ def facts(bid: Bid, *, received_at: str | None = None) -> BidFacts:
         key_id=bid.key_id,
         sealing_mode=bid.sealing_mode,
         digest=bid.digest.hex(),
-        received_at=received_at or instant(bid.received_at),
+        received_at=instant(bid.received_at),
         submitted_by=bid.submitted_by,
         content=digest(bid.content).hex() if bid.content else None,
         total=f"{bid.total:f}" if bid.total is not None else None,

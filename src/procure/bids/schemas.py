@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from procure.bids.models import Answer, Bid, BidContent, BidMember, LotSeal, Price
+from procure.bids.models import Answer, Bid, BidContent, BidMember, LotSeal, Price, SealedBid
 from procure.bids.rules import BidStatus, Given, SealingMode
 from procure.kit.fields import Markdown, Name
 from procure.kit.money import CENT, Money
@@ -109,6 +109,20 @@ class BidReceipt(msgspec.Struct, frozen=True, kw_only=True):
             lot_version=row.lot_version,
             key_id=row.key_id,
             sealing_mode=row.sealing_mode,
+        )
+
+    @classmethod
+    def received(cls, bid: SealedBid, received_at: datetime) -> "BidReceipt":
+        return cls(
+            id=bid.id,
+            lot_id=bid.lot_id,
+            version=bid.version,
+            status=BidStatus.SUBMITTED,
+            digest=bid.digest.hex(),
+            received_at=received_at,
+            lot_version=bid.lot_version,
+            key_id=bid.key_id,
+            sealing_mode=bid.sealing_mode,
         )
 
 

@@ -11,8 +11,6 @@ from uuid import UUID
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import make_transient_to_detached
-from sqlalchemy.orm.attributes import set_committed_value
 
 from procure.bids import rules, sealing, statements
 from procure.bids.errors import (
@@ -31,16 +29,17 @@ from procure.bids.events import (
     BidsSealed,
     BidWithdrawn,
 )
-from procure.bids.models import Bid, BidContent, LotSeal, facts
+from procure.bids.models import Bid, BidContent, LotSeal, SealedBid, facts
 from procure.bids.rules import BidStatus, SealingMode
-from procure.bids.schemas import BidDraft, BidView, given
+from procure.bids.schemas import BidDraft, BidReceipt, BidView, given
 from procure.bids.statements import PublishedLot, asked_of
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, within
 from procure.kit import body, clock
 from procure.kit.actor import Actor, Role
 from procure.kit.canonical import canonical, digest
-from procure.kit.db import share
+from procure.kit.db import Work, share
+from procure.kit.driver import Driver
 from procure.kit.errors import Fact
 from procure.kit.ids import unordered_id
 from procure.kit.paging import Paging, after
@@ -97,7 +96,16 @@ async def views(db: AsyncSession, rows: Sequence[Bid]) -> list[BidView]:
     return shown
 
 
-# Submitting. Statements on the usual path: the lock, then `statements.store`.
+# Submitting. The usual path is one unit of the driver; a session is opened only to read a lot anew or to say what was wrong.
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where bids are handed in: what stores them, what explains and records a refusal, and whose lot keys are trusted."""
+
+    driver: Driver
+    work: Work
+    vault: Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,20 +119,17 @@ class _Place:
     version: int
 
 
-async def submit(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID, data: BidDraft) -> Bid:
+async def submit(desk: Desk, actor: Actor, lot_id: UUID, data: BidDraft) -> BidReceipt:
     """Seal and store a bid before the lot closes by the database's clock, read after the lot's lock (rules a and h)."""
     supplier_id = rules.check_bidder(actor.supplier_id)
     place = _Place(act="bid.submit", lot_id=lot_id, supplier_id=supplier_id, bid_id=unordered_id(), version=1)
-    bid = await _receive(db, actor, vault, place, data)
-    bid.created_at = bid.received_at
-    make_transient_to_detached(bid)
-    db.add(bid)
-    return bid
+    return await _receive(desk, actor, place, data)
 
 
-async def replace(db: AsyncSession, actor: Actor, vault: Vault, bid_id: UUID, data: BidDraft) -> Bid:
+async def replace(desk: Desk, actor: Actor, bid_id: UUID, data: BidDraft) -> BidReceipt:
     """Put a new version in the place of the caller's own, under the same rules; the earlier one can't come back."""
-    before = await find_bid(db, actor, bid_id, "bid.replace")
+    async with desk.work() as db:
+        before = await find_bid(db, actor, bid_id, "bid.replace")
     place = _Place(
         act="bid.replace",
         lot_id=before.lot_id,
@@ -132,65 +137,66 @@ async def replace(db: AsyncSession, actor: Actor, vault: Vault, bid_id: UUID, da
         bid_id=before.id,
         version=before.version + 1,
     )
-    received = await _receive(db, actor, vault, place, data)
-    for name in ("lot_version", "key_id", "sealing_mode", "sealed", "digest", "received_at", "submitted_by", "version"):
-        set_committed_value(before, name, getattr(received, name))
-    return before
+    return await _receive(desk, actor, place, data)
 
 
-async def _receive(db: AsyncSession, actor: Actor, vault: Vault, place: _Place, data: BidDraft) -> Bid:
+async def _receive(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> BidReceipt:
     for _ in range(ATTEMPTS_MAX):
-        lot = await _judged(db, actor, vault, place, data)
+        lot = await _judged(desk, actor, place, data)
         bid = _sealed(actor, lot, place, data.content())
-        await share(db, place.lot_id)
-        stored = await statements.store(db, actor, bid)
-        if stored is not None:
-            if not stored.in_time:
-                raise _late(actor, place, lot.buyer_id, LotNotOpen("The lot closed while the bid was being stored."))
-            bid.received_at = stored.received_at
-            return bid
-        await _explain(db, actor, place)
+        try:
+            received_at = await statements.store(desk.driver, actor, bid)
+        except statements.NotInTime:
+            async with desk.work():
+                fact = LotNotOpen("The lot closed while the bid was being stored.")
+                raise _late(actor, place, lot.buyer_id, fact) from None
+        if received_at is not None:
+            return BidReceipt.received(bid, received_at)
+        async with desk.work() as db:
+            await _explain(db, actor, place)
     raise BidChanged("The lot changed while the bid was received; read it again.")
 
 
-async def _judged(db: AsyncSession, actor: Actor, vault: Vault, place: _Place, data: BidDraft) -> PublishedLot:
+async def _judged(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> PublishedLot:
     """The lot, if its key is the platform's and the bid gives what it asks. A late bid is told so, whatever is in it."""
-    lot = await statements.find_published(db, place.lot_id)
-    if lot is None:
-        raise LotNotFound("There is no such lot, or it is not yours to see.")
-    if not signature_holds(lot.key, vault.public_signing_key):
+    lot = statements.kept(place.lot_id) or await _read(desk, place.lot_id)
+    if not signature_holds(lot.key, desk.vault.public_signing_key):
         statements.forget(lot.id)
-        fact = LotKeyRefused("The lot's key is not signed by this platform; nothing is sealed to it.")
-        raise journal.refused(fact, actor, place.act, lot.id, audience=_auditors(lot.buyer_id), hold=lot.id)
+        async with desk.work():
+            fact = LotKeyRefused("The lot's key is not signed by this platform; nothing is sealed to it.")
+            raise journal.refused(fact, actor, place.act, lot.id, audience=_auditors(lot.buyer_id), hold=lot.id)
     try:
         rules.check_content(lot.asked, data.given())
     except BidInvalid:
-        await _check_taking(db, actor, place)
+        async with desk.work() as db:
+            await _check_taking(db, actor, place)
         raise
     return lot
 
 
-def _sealed(actor: Actor, lot: PublishedLot, place: _Place, content: BidContent) -> Bid:
-    """The row of this version, its content unreadable from here on; when it is received, the database will say."""
+async def _read(desk: Desk, lot_id: UUID) -> PublishedLot:
+    async with desk.work() as db:
+        lot = await statements.find_published(db, lot_id)
+    if lot is None:
+        raise LotNotFound("There is no such lot, or it is not yours to see.")
+    return lot
+
+
+def _sealed(actor: Actor, lot: PublishedLot, place: _Place, content: BidContent) -> SealedBid:
+    """This version, its content unreadable from here on; when it is received, the database will say."""
     context = sealing.SealContext(lot.id, lot.version, place.supplier_id, place.bid_id, place.version)
     sealed = sealing.seal(lot.key.public_key, canonical(content), context)
-    return Bid(
+    return SealedBid(
         id=place.bid_id,
         lot_id=lot.id,
         supplier_id=place.supplier_id,
-        status=BidStatus.SUBMITTED,
+        version=place.version,
         lot_version=lot.version,
         key_id=lot.key.key_id,
         sealing_mode=SealingMode.SERVER,
         sealed=sealed,
         digest=sealing.digest(sealed),
         submitted_by=actor.person_id,
-        supplier_name=None,
-        content=None,
-        total=None,
-        opened_at=None,
-        end_reason=None,
-        version=place.version,
     )
 
 

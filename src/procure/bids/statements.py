@@ -1,8 +1,8 @@
 """The hot path of a submission: one statement that judges, stores and records, and what a lot asks, kept in memory.
 
-A deadline brings its bids at once, so a submission is two statements: the lot's lock shared (`kit.db.share`), then `store`. The
-second is a later statement than the lock, so its snapshot and its clock are newer than whatever the lock had to wait for. It
-goes to the driver itself, within the session's transaction; a session's own execution costs more than the query.
+A deadline brings its bids at once, so a submission is one unit of the driver (`kit.driver`): the lot's lock shared, then one
+statement. The second is a later statement than the lock, so its snapshot and its clock are newer than whatever the lock had to
+wait for. A session would cost more than both.
 """
 
 from collections import OrderedDict
@@ -18,12 +18,14 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.bids.events import BidReplaced, BidSubmitted
-from procure.bids.models import Bid, facts
-from procure.bids.rules import Asked
+from procure.bids.models import BidFacts, SealedBid
+from procure.bids.rules import Asked, BidStatus
 from procure.journal import service as journal
 from procure.journal.events import within
 from procure.kit.actor import Actor
 from procure.kit.canonical import canonical
+from procure.kit.db import sharing
+from procure.kit.driver import Driver
 from procure.lots.models import Criterion, Deliverable, Lot
 from procure.lots.rules import CriterionKind
 from procure.vault.keys import LotKey
@@ -94,36 +96,34 @@ class _Statement:
         self.sql = compiled.string
         self._names = compiled.positiontup or ()
 
-    async def row(self, db: AsyncSession, values: Mapping[str, Any]) -> Any | None:
-        """The one row, or None. The session holds its connection since the lock, so that nothing has to be awaited for it."""
-        driver: Any = db.sync_session.connection().connection.driver_connection
-        return await driver.fetchrow(self.sql, *[values[name] for name in self._names])
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        return [values[name] for name in self._names]
 
 
 _FIRST = _Statement(_OPEN_LOT + _INSERT + _RECORD)
 _LATER = _Statement(_OPEN_LOT + _UPDATE + _RECORD)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """When the bid was received, and whether the lot was still open after whatever the statement had to wait for."""
-
-    received_at: datetime
-    in_time: bool
+class NotInTime(Exception):
+    """The lot closed while the statement waited for another transaction of the same supplier; nothing was stored."""
 
 
-async def store(db: AsyncSession, actor: Actor, bid: Bid) -> Stored | None:
-    """Store this version of a bid and its journal entry, all or nothing: only while the lot is open, as it was read, and unsealed.
+async def store(driver: Driver, actor: Actor, bid: SealedBid) -> datetime | None:
+    """Store this version and its journal entry, all or nothing: only while the lot is open, as it was read, and unsealed.
 
-    Version 1 is inserted unless the supplier has a live bid; a later one takes the place of the version before it. None if one
-    of the conditions does not hold. Call it after `share`, and roll back what was not in time.
+    Version 1 is inserted unless the supplier has a live bid; a later one takes the place of the version before it. The time of
+    receipt, or None if one of the conditions does not hold; raises NotInTime.
     """
     statement = _FIRST if bid.version == 1 else _LATER
-    row = await statement.row(db, _values(actor, bid))
-    return Stored(row["received_at"], row["in_time"]) if row is not None else None
+    arguments = statement.arguments(_values(actor, bid))
+    async with driver.unit(sharing(bid.lot_id)) as unit:
+        row = await unit.fetchrow(statement.sql, *arguments)
+        if row is not None and not row["in_time"]:
+            raise NotInTime
+    return row["received_at"] if row is not None else None
 
 
-def _values(actor: Actor, bid: Bid) -> dict[str, Any]:
+def _values(actor: Actor, bid: SealedBid) -> dict[str, Any]:
     """The row, its entry (the supplier's alone, held until the seal), and what of it is personal."""
     entry = journal.entry_values(actor, _event(bid), within(bid.supplier_id), hold=bid.lot_id)
     salt, data, hashed = journal.personal_values(actor) or (None, None, None)
@@ -138,7 +138,7 @@ def _values(actor: Actor, bid: Bid) -> dict[str, Any]:
         "digest": bid.digest,
         "submitted_by": bid.submitted_by,
         "version": bid.version,
-        "facts": canonical(facts(bid, received_at=RECEIVED_AT)).decode(),
+        "facts": canonical(_facts(bid)).decode(),
         "marker": RECEIVED_AT,
         "personal_salt": salt,
         "personal_data": data,
@@ -147,7 +147,23 @@ def _values(actor: Actor, bid: Bid) -> dict[str, Any]:
     }
 
 
-def _event(bid: Bid) -> BidSubmitted | BidReplaced:
+def _facts(bid: SealedBid) -> BidFacts:
+    return BidFacts(
+        id=bid.id,
+        lot_id=bid.lot_id,
+        supplier_id=bid.supplier_id,
+        status=BidStatus.SUBMITTED,
+        version=bid.version,
+        lot_version=bid.lot_version,
+        key_id=bid.key_id,
+        sealing_mode=bid.sealing_mode,
+        digest=bid.digest.hex(),
+        received_at=RECEIVED_AT,
+        submitted_by=bid.submitted_by,
+    )
+
+
+def _event(bid: SealedBid) -> BidSubmitted | BidReplaced:
     return (BidSubmitted if bid.version == 1 else BidReplaced)(
         object_id=bid.id,
         object_version=bid.version,
@@ -173,12 +189,19 @@ class PublishedLot:
 _kept: OrderedDict[UUID, PublishedLot] = OrderedDict()
 
 
+def kept(lot_id: UUID) -> PublishedLot | None:
+    """The lot from memory, if it is there; `store` checks that this version is the current one."""
+    lot = _kept.get(lot_id)
+    if lot is not None:
+        _kept.move_to_end(lot_id)
+    return lot
+
+
 async def find_published(db: AsyncSession, lot_id: UUID) -> PublishedLot | None:
-    """The lot if it has been published, from memory where it is there; `store` checks that this version is the current one."""
-    lot = _kept.get(lot_id) or await _read(db, lot_id)
+    """The lot if it has been published; remembered from here on."""
+    lot = await _read(db, lot_id)
     if lot is not None:
         _kept[lot_id] = lot
-        _kept.move_to_end(lot_id)
         if len(_kept) > KEPT_MAX:
             _kept.popitem(last=False)
     return lot

@@ -15,8 +15,8 @@ from procure.identity.signing import SigningKey
 from procure.identity.tokens import TOKEN_LENGTH_MAX, Token, verify
 from procure.kit.actor import Actor, Role
 from procure.kit.clock import wall_now
+from procure.kit.driver import Driver
 from procure.kit.http import Connection
-from procure.kit.reads import Reads
 from procure.kit.scopes import scopes_of
 from procure.kit.settings import Settings
 
@@ -28,13 +28,13 @@ _SCHEME = "bearer"
 class Authenticator:
     """What `app.state.authenticate` is: from a connection to its Actor, or TokenRefused (401), or OrganisationIsSuspended (403)."""
 
-    def __init__(self, settings: Settings, reads: Reads, key: SigningKey) -> None:
-        self._settings, self._reads, self._key = settings, reads, key
+    def __init__(self, settings: Settings, driver: Driver, key: SigningKey) -> None:
+        self._settings, self._driver, self._key = settings, driver, key
         self._verified: OrderedDict[bytes, Token] = OrderedDict()
 
     async def __call__(self, connection: Connection) -> Actor:
         token = self._token(bearer(connection))
-        found = await standing.read(self._reads, token.client_id)
+        found = await standing.read(self._driver, token.client_id)
         if found is None:
             raise TokenRefused
         check_standing(found)

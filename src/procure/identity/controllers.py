@@ -194,7 +194,7 @@ class TokenController(Controller):
         """
         state = request.app.state
         view = await oauth.grant(
-            state.reads,
+            state.driver,
             state.settings,
             state.signing_key,
             authorization=request.headers.get("authorization", ""),

@@ -31,8 +31,8 @@ from procure.identity.rules import ClientStatus, Standing, check_standing
 from procure.identity.schemas import ServerMetadata, TokenView
 from procure.identity.service import hash_secret
 from procure.identity.signing import SigningKey
+from procure.kit.driver import Driver
 from procure.kit.errors import Fact
-from procure.kit.reads import Reads
 from procure.kit.scopes import Scope, scopes_of
 from procure.kit.settings import Settings
 
@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 
 async def grant(
-    reads: Reads,
+    driver: Driver,
     settings: Settings,
     key: SigningKey,
     *,
@@ -59,7 +59,7 @@ async def grant(
     """A token for the client of the Basic `authorization`; raises Authlib's OAuth2Error with the endpoint's own error."""
     form = _form(content_type, body)
     client_id = _client_id(authorization)
-    found = await standing.read(reads, client_id) if client_id else None
+    found = await standing.read(driver, client_id) if client_id else None
     request = OAuth2Request("POST", _URI, headers={"Authorization": authorization})
     request.payload = BasicOAuth2Payload(form)
     try:

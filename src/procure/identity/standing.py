@@ -1,6 +1,6 @@
 """How a client stands right now: one statement, one row, on the path of every request that carries a token.
 
-It goes to the driver by `kit.reads`, and is over before the request's own session begins: through an ORM session the same
+It goes to the driver by `kit.driver`, and is over before the request's own session begins: through an ORM session the same
 read costs several times as much.
 """
 
@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from procure.identity.models import Client, Membership
 from procure.identity.rules import ClientStatus, MembershipStatus, Standing
 from procure.kit.actor import OrganisationKind, Role
-from procure.kit.reads import Reads
+from procure.kit.driver import Driver
 from procure.organisations.models import Organisation
 from procure.organisations.rules import OrganisationStatus
 
@@ -41,9 +41,9 @@ _SELECT = (
 _SQL = str(_SELECT.compile(dialect=dialect()))  # type: ignore[no-untyped-call]
 
 
-async def read(reads: Reads, client_id: UUID) -> Standing | None:
+async def read(driver: Driver, client_id: UUID) -> Standing | None:
     """None if there is no such client. Errors of the driver are left to `kit.problems`."""
-    rows = await reads.rows(_SQL, client_id)
+    rows = await driver.rows(_SQL, client_id)
     return _standing(client_id, rows[0]) if rows else None
 
 

@@ -6,7 +6,7 @@ by bidders starve the officer who wants to extend. The clock is read in a later 
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -27,6 +27,7 @@ from sqlalchemy import (
     Numeric,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -37,6 +38,8 @@ from procure.kit.errors import Fact
 
 Sessions = async_sessionmaker[AsyncSession]
 Recorder = Callable[[AsyncSession, object], Awaitable[None]]
+Work = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+LOCK_TIMEOUT_S = 10
 
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -100,7 +103,7 @@ class Structs(TypeDecorator[Any]):
 
 def server_settings() -> dict[str, str]:
     """What every connection of the service sets: bounded waits, UTC, and no compilation of queries that run for a millisecond."""
-    return {"statement_timeout": "30s", "lock_timeout": "10s", "timezone": "UTC", "jit": "off"}
+    return {"statement_timeout": "30s", "lock_timeout": f"{LOCK_TIMEOUT_S}s", "timezone": "UTC", "jit": "off"}
 
 
 def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
@@ -156,16 +159,20 @@ def _lock_key(lot_id: UUID) -> int:
     return int.from_bytes(lot_id.bytes[-8:], "big") >> 1
 
 
+def sharing(lot_id: UUID) -> str:
+    """`share` as one statement without values, for a unit of the driver (`kit.driver`) to begin with."""
+    return f"SELECT pg_advisory_xact_lock_shared({_lock_key(lot_id)})"
+
+
 async def share(db: AsyncSession, lot_id: UUID) -> None:
-    """What a bid takes: many at once, and never beside `exclude`."""
-    await _lock(db, "SELECT pg_advisory_xact_lock_shared($1)", lot_id)
+    """What a bid or a question takes: many at once, and never beside `exclude`."""
+    await db.execute(_SHARE, {"key": _lock_key(lot_id)})
 
 
 async def exclude(db: AsyncSession, lot_id: UUID) -> None:
     """What moves a lot's calendar or status takes, before the row's own lock."""
-    await _lock(db, "SELECT pg_advisory_xact_lock($1)", lot_id)
+    await db.execute(_EXCLUDE, {"key": _lock_key(lot_id)})
 
 
-async def _lock(db: AsyncSession, statement: str, lot_id: UUID) -> None:
-    # As the driver takes it: bids come all at once, and compiling this would cost as much as running it.
-    await (await db.connection()).exec_driver_sql(statement, (_lock_key(lot_id),))
+_SHARE = text("SELECT pg_advisory_xact_lock_shared(:key)")
+_EXCLUDE = text("SELECT pg_advisory_xact_lock(:key)")

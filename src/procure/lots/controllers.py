@@ -31,7 +31,7 @@ from procure.vault.keys import Vault
 class LotController(Controller):
     """Short competitions under an outcome.
 
-    The two hot reads ask the request itself for the caller and the driver's reads: several dependencies would be resolved in a task
+    The two hot reads ask the request itself for the caller and the driver: several dependencies would be resolved in a task
     group, which costs more than their query.
     """
 
@@ -57,7 +57,7 @@ class LotController(Controller):
         """Published lots, newest first, and your own organisation's drafts. `status` is as of now."""
         return encoded(
             await projections.list_lots(
-                request.app.state.reads,
+                request.app.state.driver,
                 request.user,
                 page,
                 status=status,
@@ -76,7 +76,7 @@ class LotController(Controller):
     )
     async def read(self, request: ApiRequest, lot_id: FromPath[UUID]) -> Response[LotView]:
         """A lot with its deliverables, criteria, calendar and the key that bids are sealed to."""
-        return encoded(await projections.read_lot(request.app.state.reads, request.user, lot_id))
+        return encoded(await projections.read_lot(request.app.state.driver, request.user, lot_id))
 
     @post(
         "/",

@@ -1,4 +1,4 @@
-"""LotView and LotSummary as PostgreSQL builds them: the two hot reads, by the driver's own call (`kit.reads`).
+"""LotView and LotSummary as PostgreSQL builds them: the two hot reads, by the driver's own call (`kit.driver`).
 
 Most requests to a marketplace read a published lot or the list of them, without a token. Built by the ORM they cost five to nine
 times the query; here they are the query. A test holds both to `LotView.of` and `LotSummary.of`, field by field.
@@ -11,8 +11,8 @@ from uuid import UUID
 import msgspec
 
 from procure.kit.actor import Actor
+from procure.kit.driver import Driver
 from procure.kit.paging import Paging, Position, next_link
-from procure.kit.reads import Reads
 from procure.lots.errors import LotNotFound
 from procure.lots.rules import LotStatus, Phase
 
@@ -109,9 +109,9 @@ class _Last(msgspec.Struct):
     id: UUID
 
 
-async def read_lot(reads: Reads, actor: Actor, lot_id: UUID) -> bytes:
+async def read_lot(driver: Driver, actor: Actor, lot_id: UUID) -> bytes:
     """A LotView in JSON, if this caller may see it."""
-    rows = await reads.rows(_READ, lot_id, actor.buyer_id)
+    rows = await driver.rows(_READ, lot_id, actor.buyer_id)
     if not rows:
         raise LotNotFound("There is no such lot, or it is not yours to see.")
     body: str = rows[0]["body"]
@@ -119,7 +119,7 @@ async def read_lot(reads: Reads, actor: Actor, lot_id: UUID) -> bytes:
 
 
 async def list_lots(
-    reads: Reads,
+    driver: Driver,
     actor: Actor,
     paging: Paging,
     *,
@@ -140,7 +140,7 @@ async def list_lots(
         arguments += [paging.after.at, paging.after.id]
         statement += f" AND (created_at, id) < (${len(arguments) - 1}, ${len(arguments)})"
     statement += f" ORDER BY created_at DESC, id DESC LIMIT {paging.limit + 1}"
-    return _page([row["body"] for row in await reads.rows(statement, *arguments)], paging)
+    return _page([row["body"] for row in await driver.rows(statement, *arguments)], paging)
 
 
 def _page(bodies: list[str], paging: Paging) -> bytes:

@@ -56,7 +56,7 @@ class RegisterController(Controller):
         """Every lot that was published, with its status as of now. Newest first."""
         return encoded(
             await projections.list_lots(
-                request.app.state.reads,
+                request.app.state.driver,
                 ANYONE,
                 page,
                 status=status,

@@ -1,9 +1,11 @@
 """What PostgreSQL builds is what Python would have answered, field by field, in every state of a lot."""
 
+from collections import OrderedDict
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from build import Council, council, drafted_lot, move_clock, published_lot
@@ -14,6 +16,7 @@ from procure.kit.driver import SessionDriver
 from procure.kit.paging import Page, Paging
 from procure.lots import projections
 from procure.lots import service as lots
+from procure.lots.errors import LotNotFound
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus, Phase
 from procure.lots.schemas import LotSummary, LotView
@@ -56,6 +59,38 @@ async def test_a_published_then_closed_then_cancelled_lot(
     await both(db, driver, buyer, lot)
     lot = await lots.cancel(db, buyer.approver, lot.id, 'The "need" has gone: ümlaut, \\ and \n line.')
     await both(db, driver, buyer, lot)
+
+
+async def test_what_is_kept_is_never_older_than_the_row_whoever_wrote_it(
+    db: AsyncSession, driver: SessionDriver, vault: FileKeyring
+) -> None:
+    lot = await published_lot(db, await council(db), vault)
+    await db.commit()
+    assert b"A title of the owner's" not in await projections.read_lot(driver, ANYONE, lot.id)
+    for title in ("A title of the owner's", "And another"):  # without a new version, twice in one transaction
+        await db.execute(text("UPDATE lots SET title = :title WHERE id = :id"), {"title": title, "id": lot.id})
+        assert title.encode() in await projections.read_lot(driver, ANYONE, lot.id)
+
+
+async def test_a_draft_that_its_buyer_has_read_stays_unseen_by_others(db: AsyncSession, driver: SessionDriver) -> None:
+    buyer = await council(db)
+    lot = await drafted_lot(db, buyer)
+    await db.commit()
+    await projections.read_lot(driver, buyer.officer, lot.id)
+    with pytest.raises(LotNotFound):
+        await projections.read_lot(driver, ANYONE, lot.id)
+
+
+async def test_what_is_kept_is_bounded(
+    db: AsyncSession, driver: SessionDriver, vault: FileKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projections, "KEPT_MAX", 1)
+    monkeypatch.setattr(projections, "_kept", OrderedDict())
+    buyer = await council(db)
+    for lot in [await drafted_lot(db, buyer), await drafted_lot(db, buyer)]:
+        await db.commit()
+        await projections.read_lot(driver, buyer.officer, lot.id)
+        assert [key[0] for key in projections._kept] == [lot.id]
 
 
 async def test_instants_are_answered_in_utc_with_a_z(

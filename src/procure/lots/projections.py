@@ -4,6 +4,7 @@ Most requests to a marketplace read a published lot or the list of them, without
 times the query; here they are the query. A test holds both to `LotView.of` and `LotSummary.of`, field by field.
 """
 
+from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -92,10 +93,11 @@ _VIEW = {
 
 
 #: $1 the lot, $2 the caller's buyer organisation or null.
-_READ = (
-    f"SELECT row_to_json(lot)::text AS body FROM (SELECT {_fields(_VIEW)} FROM lots, {_CLOCK}"  # noqa: S608 - no input in it
-    " WHERE id = $1 AND (published_at IS NOT NULL OR buyer_id = $2)) AS lot"
-)
+_SEEN = f"FROM lots, {_CLOCK} WHERE id = $1 AND (published_at IS NOT NULL OR buyer_id = $2)"
+#: What a LotView depends on: which row of PostgreSQL's it is, whoever wrote it and however, and the status, which changes with time.
+_STATE = f"lots.xmin::text || lots.ctid::text AS row, {_STATUS} AS status"
+_CHECK = f"SELECT {_STATE} {_SEEN}"
+_READ = f"SELECT {_STATE}, (SELECT row_to_json(lot)::text FROM (SELECT {_fields(_VIEW)}) AS lot) AS body {_SEEN}"  # noqa: S608 - no input in it
 _LIST = (
     f"SELECT (SELECT row_to_json(item)::text FROM (SELECT {_fields(_SUMMARY)}) AS item) AS body FROM lots, {_CLOCK}"  # noqa: S608
     " WHERE (published_at IS NOT NULL OR buyer_id = $1)"
@@ -109,13 +111,32 @@ class _Last(msgspec.Struct):
     id: UUID
 
 
+#: LotViews that are kept; one that is pushed out is built again, no more.
+KEPT_MAX = 512
+_kept: OrderedDict[tuple[UUID, str, str], bytes] = OrderedDict()
+
+
 async def read_lot(driver: Driver, actor: Actor, lot_id: UUID) -> bytes:
-    """A LotView in JSON, if this caller may see it."""
-    rows = await driver.rows(_READ, lot_id, actor.buyer_id)
+    """A LotView in JSON, if this caller may see it: built once for each state of the lot, and that is asked for every time."""
+    state = _row(await driver.rows(_CHECK, lot_id, actor.buyer_id))
+    body = _kept.get((lot_id, state["row"], state["status"]))
+    if body is None:
+        read = _row(await driver.rows(_READ, lot_id, actor.buyer_id))
+        body = read["body"].encode()
+        _keep((lot_id, read["row"], read["status"]), body)
+    return body
+
+
+def _row(rows: list[Any]) -> Any:
     if not rows:
         raise LotNotFound("There is no such lot, or it is not yours to see.")
-    body: str = rows[0]["body"]
-    return body.encode()
+    return rows[0]
+
+
+def _keep(key: tuple[UUID, str, str], body: bytes) -> None:
+    _kept[key] = body
+    if len(_kept) > KEPT_MAX:
+        _kept.popitem(last=False)
 
 
 async def list_lots(

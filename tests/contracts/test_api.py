@@ -169,6 +169,29 @@ async def test_when_no_iteration_is_left_the_next_lot_is_drafted_with_one_call(
     problem(await call.post(buyer.officer, path), 409, "next-lot-drafted")
 
 
+async def test_a_buyer_gives_up_what_was_to_continue(
+    db: AsyncSession, call: Call, buyer: Council, contract: Contract
+) -> None:
+    await completed_contract(db, buyer, contract)
+    winner = await bidder(db, contract.supplier_id)
+    await db.commit()
+    path, body = f"/v1/contracts/{contract.id}/next-step", {"next_step": "pivot", "reason": "Another way was found."}
+    problem(await call.post(winner, path, body), 403, "scope-missing")
+    for wrong in ({"next_step": "continue"}, {"next_step": "stop", "reason": ""}, {"reason": None}):
+        problem(await call.post(buyer.officer, path, body | wrong), 422, "body-invalid")
+    agreed = iteration_document(local_day(await clock.now(db)))
+    second = ok(await call.post(buyer.officer, f"/v1/contracts/{contract.id}/continue", agreed), 201)
+    again = f"/v1/contracts/{second['id']}"
+    changed = ok(await call.post(buyer.service_owner, path, body))
+    assert (changed["status"], changed["next_step"]) == ("completed", "pivot")
+    assert ok(await call.get(winner, again))["status"] == "terminated"
+    problem(await call.post(winner, f"{again}/sign", {"digest": second["digest"]}), 409, "contract-state-wrong")
+    ledger = ok(await call.get(None, f"/v1/outcomes/{contract.outcome_id}"))["ledger"]
+    assert ledger["committed"] == ledger["accepted"]
+    ok(await call.post(buyer.officer, f"/v1/contracts/{contract.id}/next-lot"), 201)
+    problem(await call.post(buyer.officer, path, body), 409, "next-step-other")
+
+
 async def test_a_buyer_ends_at_a_boundary_and_not_before(
     db: AsyncSession, call: Call, buyer: Council, contract: Contract
 ) -> None:

@@ -317,6 +317,13 @@ def test_an_iteration_is_taken_up_as_long_as_one_is_left(next_step: NextStep | N
         assert raised(iteration_rules.check_next_lot, next_step, number, further) is next_lot
 
 
+@pytest.mark.parametrize(("before", "after"), list(product([None, *NextStep], NextStep)))
+def test_a_decision_is_changed_only_to_let_go_and_never_back(before: NextStep | None, after: NextStep) -> None:
+    continues, pivots, stops = NextStep.CONTINUE, NextStep.PIVOT, NextStep.STOP
+    lets_go = (before, after) in {(continues, pivots), (continues, stops), (pivots, stops)}
+    assert raised(iteration_rules.check_lets_go, before, after) is (None if lets_go else NextStepOther)
+
+
 @pytest.mark.parametrize("status", [*rules.NEXT])
 def test_a_contract_gives_way_only_while_nobody_relies_on_it(status: ContractStatus) -> None:
     for signatures, lapsed in product(range(3), (True, False)):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable
 from datetime import timedelta
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID, uuid4
 
 import pytest
@@ -65,7 +66,7 @@ from procure.contracts.iterations.errors import (
     NextStepOther,
     NoIterationLeft,
 )
-from procure.contracts.iterations.schemas import Iteration
+from procure.contracts.iterations.schemas import Iteration, NextStepChange
 from procure.contracts.models import Contract, Submission, facts, stands, status_now
 from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep, Side
 from procure.journal.models import JournalEntry
@@ -82,7 +83,7 @@ from procure.lots.rules import LotStatus
 from procure.lots.schemas import Notice
 from procure.organisations.models import Organisation
 from procure.outcomes import service as outcomes
-from procure.outcomes.errors import OutcomeNotActive
+from procure.outcomes.errors import OutcomeNotActive, OutcomeStillCommitted
 from procure.outcomes.models import Observation, Outcome
 from procure.outcomes.rules import OutcomeStatus
 from procure.outcomes.schemas import EndDecision, LedgerView
@@ -338,8 +339,24 @@ async def test_nothing_is_signed_for_an_outcome_that_has_ended(
     db: AsyncSession, buyer: Council, vault: FileKeyring
 ) -> None:
     contract = await pending_contract(db, buyer, vault)
-    await outcomes.end(db, buyer.approver, contract.outcome_id, EndDecision(OutcomeStatus.ABANDONED, "No need."))
+    end = EndDecision(OutcomeStatus.ABANDONED, "No need.")
+    await refused(outcomes.end(db, buyer.approver, contract.outcome_id, end), OutcomeStillCommitted)
+    await ended_all_the_same(db, contract.outcome_id)
     await refused(contracts.sign(db, buyer.approver, contract.id, contract.digest), OutcomeNotActive)
+
+
+async def test_no_contract_is_drawn_up_for_an_outcome_that_has_ended(
+    db: AsyncSession, buyer: Council, vault: FileKeyring
+) -> None:
+    lot, award = await awarded_lot(db, buyer, vault)
+    await ended_all_the_same(db, lot.outcome_id)
+    await refused(contracts.draw_up(db, buyer.officer, award.id), OutcomeNotActive)
+
+
+async def ended_all_the_same(db: AsyncSession, outcome_id: UUID) -> None:
+    """No verb leaves it so: what is not settled keeps its outcome from ending. The later steps look for themselves."""
+    (await db.get_one(Outcome, outcome_id)).move_to(OutcomeStatus.ABANDONED)
+    await db.flush()
 
 
 async def test_the_status_in_sql_is_the_status_in_python(db: AsyncSession, buyer: Council, vault: FileKeyring) -> None:
@@ -657,7 +674,7 @@ async def test_a_mistake_or_a_missed_date_does_not_cost_the_iteration(
     mistaken = await iterations.continue_(db, buyer.officer, contract.id, await iteration(db, "950.00"))
     mended = await iterations.continue_(db, buyer.officer, contract.id, await iteration(db))
     assert (mistaken.status, mended.status) == (ContractStatus.TERMINATED, ContractStatus.PENDING)
-    assert await entries(db, mistaken.id) == ["contract.drawn", "contract.replaced"]
+    assert await entries(db, mistaken.id) == ["contract.drawn", "contract.dropped"]
     await contracts.sign(db, buyer.approver, mended.id, mended.digest)
     await refused(iterations.continue_(db, buyer.officer, contract.id, await iteration(db)), IterationTaken)
     await move_clock(db, mended.sign_by)
@@ -676,3 +693,96 @@ async def test_who_drew_a_further_contract_up_does_not_sign_it(
     both = await seat(db, buyer.organisation, Role.OFFICER, Role.APPROVER)
     second = await iterations.continue_(db, both, contract.id, await iteration(db))
     assert recorded(await refused(contracts.sign(db, both, second.id, second.digest), SamePerson))
+
+
+async def test_what_was_signed_for_an_iteration_has_used_it_up_however_it_ended(
+    db: AsyncSession, buyer: Council, contract: Contract
+) -> None:
+    await completed_contract(db, buyer, contract)
+    second = await iterations.continue_(db, buyer.officer, contract.id, await iteration(db))
+    await signed_contract(db, buyer, second)
+    await move_clock(db, await clock.now(db) + timedelta(days=60))
+    await endings.terminate(db, buyer.approver, second.id, "Enough.")
+    assert await committed(db, contract) == "11050.00"
+    await refused(iterations.continue_(db, buyer.officer, contract.id, await iteration(db)), IterationTaken)
+    await refused(change(db, buyer, contract), IterationTaken)
+    await refused(change(db, buyer, second), ContractStateWrong)
+
+
+async def test_going_on_takes_an_outcome_that_goes_on(db: AsyncSession, buyer: Council, contract: Contract) -> None:
+    await completed_contract(db, buyer, contract)
+    await ended_all_the_same(db, contract.outcome_id)
+    await refused(iterations.continue_(db, buyer.officer, contract.id, await iteration(db)), OutcomeNotActive)
+    await change(db, buyer, contract, "pivot")
+    await refused(iterations.draft_next_lot(db, buyer.officer, contract.id), OutcomeNotActive)
+
+
+# Letting go.
+
+
+async def change(db: AsyncSession, buyer: Council, contract: Contract, to: Literal["pivot", "stop"] = "stop") -> None:
+    await iterations.change_next_step(db, buyer.officer, contract.id, NextStepChange(to, "The need has gone."))
+
+
+@pytest.mark.parametrize("to", ["pivot", "stop"])
+async def test_an_iteration_that_is_given_up_returns_to_the_envelope(
+    db: AsyncSession, buyer: Council, contract: Contract, to: Literal["pivot", "stop"]
+) -> None:
+    await refused(change(db, buyer, contract, to), ContractStateWrong)
+    await completed_contract(db, buyer, contract)
+    assert await committed(db, contract) == "21050.00"
+    version = contract.version
+    await change(db, buyer, contract, to)
+    assert (contract.next_step, contract.status, contract.version) == (
+        NextStep(to),
+        ContractStatus.COMPLETED,
+        version + 1,
+    )
+    assert await committed(db, contract) == "11050.00"
+    await refused(iterations.continue_(db, buyer.officer, contract.id, await iteration(db)), NextStepOther)
+    entry = (await db.scalars(select(JournalEntry).where(JournalEntry.type == "contract.next_step_changed"))).one()
+    assert (entry.is_public, entry.digest, entry.object_version) == (True, digest(facts(contract)), contract.version)
+    told = json.loads(entry.payload)
+    assert (told["previous_step"], told["next_step"], told["reason"]) == ("continue", to, "The need has gone.")
+
+
+async def test_a_pivot_may_still_become_a_stop_and_a_stop_stays(
+    db: AsyncSession, buyer: Council, contract: Contract
+) -> None:
+    await completed_contract(db, buyer, contract, NextStep.PIVOT)
+    await refused(change(db, buyer, contract, "pivot"), NextStepOther)
+    following = await iterations.draft_next_lot(db, buyer.officer, contract.id)
+    await refused(change(db, buyer, contract), NextLotDrafted)
+    await lots.cancel(db, buyer.approver, following.id, "The need has gone.")
+    await change(db, buyer, contract)
+    for step in ("pivot", "stop"):
+        await refused(change(db, buyer, contract, step), NextStepOther)
+    await refused(iterations.draft_next_lot(db, buyer.officer, contract.id), NextStepOther)
+
+
+async def test_a_further_contract_is_dropped_with_its_iteration_unless_somebody_relies_on_it(
+    db: AsyncSession, buyer: Council, contract: Contract
+) -> None:
+    await completed_contract(db, buyer, contract)
+    second = await iterations.continue_(db, buyer.officer, contract.id, await iteration(db))
+    winner = await bidder(db, contract.supplier_id)
+    await contracts.sign(db, winner, second.id, second.digest)
+    await refused(change(db, buyer, contract), IterationTaken)
+    assert (contract.next_step, await committed(db, contract)) == (NextStep.CONTINUE, "21050.00")
+    await move_clock(db, second.sign_by)
+    await change(db, buyer, contract)
+    assert (second.status, second.end_reason) == (ContractStatus.TERMINATED, "The iteration was given up.")
+    assert await entries(db, second.id) == ["contract.drawn", "contract.signed", "contract.dropped"]
+    await refused(contracts.sign(db, buyer.approver, second.id, second.digest), ContractStateWrong)
+    assert await committed(db, contract) == "11050.00"
+
+
+async def test_only_a_person_of_the_buyer_lets_go(db: AsyncSession, buyer: Council, contract: Contract) -> None:
+    await completed_contract(db, buyer, contract)
+    given_up = NextStepChange("stop", "The need has gone.")
+    stranger = await council(db, name="Elsewhere Council")
+    service = Actor(organisation_id=buyer.organisation.id, kind=buyer.organisation.kind, client_id=uuid4())
+    winner = await bidder(db, contract.supplier_id)
+    for actor, fact in ((stranger.officer, ContractNotFound), (winner, OtherSideNeeded), (service, PersonNeeded)):
+        await refused(iterations.change_next_step(db, actor, contract.id, given_up), fact)
+    await iterations.change_next_step(db, buyer.service_owner, contract.id, given_up)

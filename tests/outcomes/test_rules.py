@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from procure.kit.errors import Faults
 from procure.outcomes import rules
-from procure.outcomes.errors import EnvelopeExceeded, OutcomeInvalid, OutcomeNotActive, OutcomeNotDraft
+from procure.outcomes.errors import (
+    EnvelopeExceeded,
+    OutcomeInvalid,
+    OutcomeNotActive,
+    OutcomeNotDraft,
+    OutcomeStillCommitted,
+)
 from procure.outcomes.rules import ENDED, NEXT, Direction, OutcomeStatus
 
 S = OutcomeStatus
@@ -33,7 +39,7 @@ def test_only_a_draft_is_edited_or_activated(status: OutcomeStatus) -> None:
 
 
 @pytest.mark.parametrize("status", S)
-def test_lots_and_observations_need_an_active_outcome(status: OutcomeStatus) -> None:
+def test_lots_and_contracts_need_an_active_outcome(status: OutcomeStatus) -> None:
     if status is S.ACTIVE:
         rules.check_active(status)
     else:
@@ -48,6 +54,34 @@ def test_an_end_is_final(status: OutcomeStatus) -> None:
             rules.check_endable(status)
     else:
         rules.check_endable(status)
+
+
+@pytest.mark.parametrize(
+    ("unsettled", "said"),
+    [
+        ([], None),
+        (["0.00"], None),
+        (["0.00", "0"], None),
+        (["0.01"], "0.01 is committed beyond what was accepted, by 1 lot(s)."),
+        (["0.00", "10000.00", "2000.50"], "12000.50 is committed beyond what was accepted, by 2 lot(s)."),
+        # Two wrongs make no right: what one lot has too much does not settle another.
+        (["5.00", "-5.00"], "0.00 is committed beyond what was accepted, by 2 lot(s)."),
+    ],
+)
+def test_an_outcome_ends_once_each_lot_commits_what_was_accepted(unsettled: list[str], said: str | None) -> None:
+    amounts = [Decimal(amount) for amount in unsettled]
+    if said is None:
+        rules.check_settled(amounts)
+    else:
+        with pytest.raises(OutcomeStillCommitted) as caught:
+            rules.check_settled(amounts)
+        assert caught.value.detail.startswith(said)
+
+
+def test_what_was_active_once_is_observed() -> None:
+    rules.check_observable(was_active=True)
+    with pytest.raises(OutcomeNotActive):
+        rules.check_observable(was_active=False)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from procure.outcomes.errors import (
     OutcomeNotActive,
     OutcomeNotDraft,
     OutcomeNotFound,
+    OutcomeStillCommitted,
 )
 from procure.outcomes.models import Outcome
 from procure.outcomes.rules import LedgerKind, OutcomeStatus
@@ -141,6 +142,50 @@ async def test_a_draft_can_only_be_abandoned(db: AsyncSession, buyer: Council) -
     await outcomes.end(db, buyer.approver, outcome.id, EndDecision(OutcomeStatus.ABANDONED, "The need has gone."))
     entry = (await db.scalars(select(JournalEntry).where(JournalEntry.type == "outcome.ended"))).one()
     assert not entry.is_public, "what was never public is not made so by its end"
+
+
+async def test_what_was_never_active_is_not_observed(db: AsyncSession, buyer: Council) -> None:
+    outcome = await draft(db, buyer)
+    measure_id, observation = outcome.measures[0].id, await seen(db, "9")
+    with pytest.raises(OutcomeNotActive):
+        await outcomes.observe(db, buyer.officer, outcome.id, measure_id, observation)
+    await outcomes.end(db, buyer.approver, outcome.id, EndDecision(OutcomeStatus.ABANDONED, "The need has gone."))
+    with pytest.raises(OutcomeNotActive):
+        await outcomes.observe(db, buyer.officer, outcome.id, measure_id, observation)
+
+
+@pytest.mark.parametrize("status", [OutcomeStatus.ACHIEVED, OutcomeStatus.NOT_ACHIEVED, OutcomeStatus.ABANDONED])
+async def test_what_was_active_is_observed_after_its_end(
+    db: AsyncSession, buyer: Council, status: OutcomeStatus
+) -> None:
+    outcome = await active_outcome(db, buyer)
+    measure_id = (await outcomes.view(db, outcome)).measures[0].id
+    await outcomes.end(db, buyer.approver, outcome.id, EndDecision(status, "So it was seen."))
+    await outcomes.observe(db, buyer.officer, outcome.id, measure_id, await seen(db, "2"))
+    assert (await outcomes.view(db, outcome)).measures[0].progress == "1.0000"
+    assert outcome.status is status
+
+
+async def test_nothing_more_is_committed_of_an_outcome_that_has_ended(db: AsyncSession, buyer: Council) -> None:
+    outcome, lot_id = await active_outcome(db, buyer), new_id()
+    await outcomes.commit_to(db, outcome, lot_id, Decimal("100.00"), "signed")
+    await outcomes.add_spend(db, outcome.id, lot_id, LedgerKind.ACCEPTED, Decimal("100.00"), "accepted")
+    await outcomes.end(db, buyer.approver, outcome.id, EndDecision(OutcomeStatus.ACHIEVED, "Seen."))
+    await outcomes.commit_to(db, outcome, lot_id, Decimal("100.00"), "as before")
+    for lot, amount in ((lot_id, "100.01"), (new_id(), "0.01")):
+        with pytest.raises(OutcomeNotActive):
+            await outcomes.commit_to(db, outcome, lot, Decimal(amount), "more")
+    await outcomes.commit_to(db, outcome, lot_id, Decimal("99.99"), "less")
+    assert (await outcomes.ledger(db, outcome)).committed.amount == "99.99"
+
+
+async def test_what_one_lot_leaves_open_another_does_not_make_good(db: AsyncSession, buyer: Council) -> None:
+    outcome, first, second = await active_outcome(db, buyer), new_id(), new_id()
+    await outcomes.commit_to(db, outcome, first, Decimal("100.00"), "published")
+    await outcomes.add_spend(db, outcome.id, second, LedgerKind.ACCEPTED, Decimal("100.00"), "accepted")
+    await outcomes.add_spend(db, outcome.id, first, LedgerKind.PAID, Decimal("100.00"), "paid is not accepted")
+    with pytest.raises(OutcomeStillCommitted):
+        await outcomes.end(db, buyer.approver, outcome.id, EndDecision(OutcomeStatus.ABANDONED, "No."))
 
 
 async def test_the_ledger_holds_what_each_lot_commits_and_no_more(db: AsyncSession, buyer: Council) -> None:

@@ -19,6 +19,7 @@ from procure.outcomes.errors import (
     OutcomeNotActive,
     OutcomeNotDraft,
     OutcomeNotFound,
+    OutcomeStillCommitted,
 )
 from procure.outcomes.rules import OutcomeStatus
 from procure.outcomes.schemas import (
@@ -103,11 +104,11 @@ class OutcomeController(Controller):
         operation_id="endOutcome",
         summary="End an outcome",
         status_code=200,
-        responses=problems(OutcomeNotFound, PersonNeeded, OutcomeNotActive, OutcomeInvalid),
+        responses=problems(OutcomeNotFound, PersonNeeded, OutcomeNotActive, OutcomeStillCommitted, OutcomeInvalid),
         **requires(Scope.OUTCOMES_ACTIVATE),
     )
     async def end(self, db: Db, actor: Caller, outcome_id: FromPath[UUID], data: JSONBody[EndDecision]) -> OutcomeView:
-        """Say how it ended: achieved, not_achieved or abandoned, and why."""
+        """Say how it ended: achieved, not_achieved or abandoned, and why. Not while a lot commits more than was accepted."""
         return await service.view(db, await service.end(db, actor, outcome_id, data))
 
     @post(
@@ -125,7 +126,7 @@ class OutcomeController(Controller):
         measure_id: FromPath[UUID],
         data: JSONBody[ObservationDraft],
     ) -> ObservationView:
-        """Record what a measure was seen to be. Nothing is edited; a wrong observation is superseded by a new one."""
+        """Record what a measure was seen to be, after the outcome's end as well. A wrong observation is superseded by a new one."""
         return ObservationView.of(await service.observe(db, actor, outcome_id, measure_id, data))
 
     @get(

@@ -28,9 +28,15 @@ class OutcomeNotDraft(Conflict):
 
 
 class OutcomeNotActive(Conflict):
-    """Lots, observations and endings need an active outcome."""
+    """Lots, contracts and an end need an active outcome; observations one that was active once."""
 
     slug, title = "outcome-not-active", "Outcome is not active"
+
+
+class OutcomeStillCommitted(Conflict):
+    """An outcome ends once nothing is promised any more: each lot's commitment is accepted work, or was given back."""
+
+    slug, title = "outcome-still-committed", "Outcome is still committed"
 
 
 class BudgetHolderNeeded(Forbidden):

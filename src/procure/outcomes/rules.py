@@ -1,11 +1,19 @@
 """An outcome's statuses and what may happen in each; the progress of a measure."""
 
+from collections.abc import Collection
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
 from procure.kit.errors import Faults
-from procure.outcomes.errors import EnvelopeExceeded, OutcomeInvalid, OutcomeNotActive, OutcomeNotDraft
+from procure.kit.money import total
+from procure.outcomes.errors import (
+    EnvelopeExceeded,
+    OutcomeInvalid,
+    OutcomeNotActive,
+    OutcomeNotDraft,
+    OutcomeStillCommitted,
+)
 
 
 class OutcomeStatus(StrEnum):
@@ -55,6 +63,27 @@ def check_active(status: OutcomeStatus) -> None:
 def check_endable(status: OutcomeStatus) -> None:
     if status in ENDED:
         raise OutcomeNotActive(f"The outcome has ended already: {status}.")
+
+
+def check_settled(unsettled: Collection[Decimal]) -> None:
+    """`unsettled` is each lot's commitment less its accepted work (net). Read it after the outcome's lock.
+
+    A lot that takes bids, a contract with work to do and an iteration that may be taken up each promise more than was accepted;
+    whoever holds such a promise would be left with it, since nothing is signed under an outcome that has ended.
+    """
+    left = [amount for amount in unsettled if amount != 0]
+    if left:
+        raise OutcomeStillCommitted(
+            f"{total(left):f} is committed beyond what was accepted, by {len(left)} lot(s). "
+            "Cancel a lot that has no signed contract, complete or terminate a contract that runs, "
+            "and change the next step of one that was to continue."
+        )
+
+
+def check_observable(*, was_active: bool) -> None:
+    """The truth about a measure does not stop with the decision: an observation may be owed for months after the end."""
+    if not was_active:
+        raise OutcomeNotActive("The outcome was never active; there is nothing to observe yet.")
 
 
 def check_measure(

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy import Select, case, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
@@ -226,7 +226,7 @@ async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID) -> Outcome:
 
 
 async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecision) -> Outcome:
-    """An approver says how it ended."""
+    """An approver says how it ended, once no lot or contract holds a promise any more."""
     outcome = await lock_outcome(db, actor, outcome_id)
     require_person(actor)
     if data.status not in rules.ENDED:
@@ -236,6 +236,7 @@ async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecisio
     if data.status is not OutcomeStatus.ABANDONED:
         rules.check_active(outcome.status)
     rules.check_endable(outcome.status)
+    rules.check_settled(await _unsettled(db, outcome.id))
     outcome.move_to(data.status)
     outcome.ended_at, outcome.end_reason = await clock.now(db), data.reason
     event = OutcomeEnded(
@@ -243,6 +244,13 @@ async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecisio
     )
     await journal.record(db, actor, event, _audience(outcome))
     return outcome
+
+
+async def _unsettled(db: AsyncSession, outcome_id: UUID) -> Sequence[Decimal]:
+    """What each lot commits, less its accepted work."""
+    sign = case((LedgerEntry.kind == LedgerKind.COMMITTED, 1), (LedgerEntry.kind == LedgerKind.ACCEPTED, -1), else_=0)
+    by_lot = select(func.sum(sign * LedgerEntry.delta)).where(LedgerEntry.outcome_id == outcome_id)
+    return (await db.scalars(by_lot.group_by(LedgerEntry.lot_id))).all()
 
 
 def _audience(outcome: Outcome) -> Audience:
@@ -261,7 +269,7 @@ async def observe(
 ) -> Observation:
     """Add what a measure was seen to be. Observations are never edited; a wrong one is superseded, once."""
     outcome = await lock_outcome(db, actor, outcome_id)
-    rules.check_active(outcome.status)
+    rules.check_observable(was_active=outcome.activated_at is not None)
     measure = await db.scalar(select(Measure).where(Measure.id == measure_id, Measure.outcome_id == outcome.id))
     if measure is None:
         raise MeasureNotFound("The outcome has no such measure.")
@@ -364,7 +372,10 @@ async def ledger(db: AsyncSession, outcome: Outcome) -> LedgerView:
 
 
 async def commit_to(db: AsyncSession, outcome: Outcome, lot_id: UUID, amount: Decimal, reason: str) -> None:
-    """Set what a lot commits of a *locked* outcome's envelope to `amount` (net); raises EnvelopeExceeded."""
+    """Set what a lot commits of a *locked* outcome's envelope to `amount` (net).
+
+    More than before needs an active outcome with room for it: raises OutcomeNotActive, EnvelopeExceeded. Less is always taken.
+    """
     await db.flush()
     of_outcome = (LedgerEntry.outcome_id == outcome.id, LedgerEntry.kind == LedgerKind.COMMITTED)
     whole = func.coalesce(func.sum(LedgerEntry.delta), 0)
@@ -373,6 +384,8 @@ async def commit_to(db: AsyncSession, outcome: Outcome, lot_id: UUID, amount: De
     delta = amount - so_far
     if delta == 0:
         return
+    if delta > 0:
+        rules.check_active(outcome.status)
     rules.check_commitment(committed, delta, outcome.envelope)
     await _move(db, outcome.id, lot_id, LedgerKind.COMMITTED, delta, reason)
 

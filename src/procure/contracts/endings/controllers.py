@@ -67,5 +67,8 @@ class EndingController(Controller):
     async def complete(
         self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[Completion]
     ) -> ContractView:
-        """Once everything is delivered: what happened to the measures, what was learned, and what comes next."""
+        """Once everything is delivered: what happened to the measures, what was learned, and what comes next.
+
+        Under an outcome that has ended, only `stop` is left.
+        """
         return await contracts.view(db, await service.complete(db, actor, contract_id, data))

@@ -12,11 +12,12 @@ from procure.contracts.endings.events import ContractCompleted, ContractTerminat
 from procure.contracts.endings.rules import Report, Work
 from procure.contracts.endings.schemas import Completion, MeasureReport
 from procure.contracts.models import Contract, OwedObservation
-from procure.contracts.rules import ContractStatus, DeliverableStatus, Side
+from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep, Side
 from procure.journal.events import PUBLIC
 from procure.kit import clock
 from procure.kit.actor import Actor, SamePerson, require_person
 from procure.kit.money import Money
+from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
 from procure.outcomes.schemas import ObservationDraft
 from procure.policy.working_days import local_day
@@ -76,11 +77,16 @@ async def look_back(db: AsyncSession, actor: Actor, contract_id: UUID, learned: 
 
 
 async def complete(db: AsyncSession, actor: Actor, contract_id: UUID, data: Completion) -> Contract:
-    """Observe each measure that the lot aimed at, say what was learned, and decide: continue, pivot or stop."""
+    """Observe each measure that the lot aimed at, say what was learned, and decide: continue, pivot or stop.
+
+    Of an outcome that has ended nothing more is bought, so that `stop` is all that is left there.
+    """
     outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
     contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
     contract_rules.check_status(contract.status, ContractStatus.ACTIVE)
     rules.check_settled([one.status for one in contract.deliverables])
+    if data.next_step is not NextStep.STOP:
+        outcome_rules.check_active(outcome.status)
     now = await clock.now(db)
     rules.check_reports(lot.measure_ids, [_report(one) for one in data.measures], now.astimezone(UTC).date())
     contract.move_to(ContractStatus.COMPLETED)

@@ -17,9 +17,10 @@ from procure.contracts.iterations.errors import (
     NextStepOther,
     NoIterationLeft,
 )
-from procure.contracts.iterations.schemas import Iteration
+from procure.contracts.iterations.schemas import Iteration, NextStepChange
 from procure.contracts.schemas import ContractView
 from procure.kit import clock
+from procure.kit.actor import PersonNeeded
 from procure.kit.http import Caller, Db, requires
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -30,7 +31,7 @@ from procure.policy.errors import NoPolicyInForce
 
 
 class IterationController(Controller):
-    """Going on with the same team, or with the next lot."""
+    """Going on with the same team, or with the next lot, or not."""
 
     path = "/v1/contracts/{contract_id:uuid}"
     tags = ("Contracts",)
@@ -79,3 +80,28 @@ class IterationController(Controller):
         """A draft that follows the contract's lot, its calendar moved; edit it by what was learned, then have it published."""
         lot = await service.draft_next_lot(db, actor, contract_id)
         return LotView.of(lot, await clock.now(db))
+
+    @post(
+        "/next-step",
+        operation_id="changeNextStep",
+        summary="Give up going on",
+        status_code=200,
+        responses=problems(
+            ContractNotFound,
+            OtherSideNeeded,
+            PersonNeeded,
+            ContractStateWrong,
+            NextStepOther,
+            NextLotDrafted,
+            IterationTaken,
+        ),
+        **requires(Scope.CONTRACTS_COMPLETE),
+    )
+    async def change_next_step(
+        self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[NextStepChange]
+    ) -> ContractView:
+        """Change a completed contract's `continue` to `pivot` or `stop`, or `pivot` to `stop`: what was kept for it is released.
+
+        An unsigned contract for the next iteration is dropped. There is no way back to `continue`.
+        """
+        return await contracts.view(db, await service.change_next_step(db, actor, contract_id, data))

@@ -4,7 +4,7 @@ from procure.kit.errors import Conflict, Invalid
 
 
 class NextStepOther(Conflict):
-    """The contract's end decided on something else."""
+    """The contract's end decided on something else, which this can't follow from."""
 
     slug, title = "next-step-other", "The end decided otherwise"
 
@@ -34,6 +34,6 @@ class IterationInvalid(Invalid):
 
 
 class NextLotDrafted(Conflict):
-    """The lot that follows is there already."""
+    """The lot that follows is there already, and has not been cancelled."""
 
     slug, title = "next-lot-drafted", "Next lot is there already"

@@ -5,10 +5,21 @@ from typing import ClassVar
 from procure.journal.events import Event
 
 
-class ContractReplaced(Event, frozen=True, kw_only=True):
-    """A contract that not both sides had signed gave way to another for the same iteration."""
+class ContractDropped(Event, frozen=True, kw_only=True):
+    """A contract that not both sides had signed gave way to another for the same iteration, or the iteration was given up."""
 
-    type: ClassVar[str] = "contract.replaced"
+    type: ClassVar[str] = "contract.dropped"
     object_type: ClassVar[str] = "contract"
 
+    reason: str
+
+
+class NextStepChanged(Event, frozen=True, kw_only=True):
+    """The buyer gave up what a completed contract was to go on with."""
+
+    type: ClassVar[str] = "contract.next_step_changed"
+    object_type: ClassVar[str] = "contract"
+
+    previous_step: str
+    next_step: str
     reason: str

@@ -21,6 +21,12 @@ from procure.policy.working_days import ZONE, local_day
 #: Time for the officer to edit the next lot's draft before it has to be published.
 EDITING_DAYS = 7
 
+_LETS_GO: dict[NextStep, frozenset[NextStep]] = {
+    NextStep.CONTINUE: frozenset({NextStep.PIVOT, NextStep.STOP}),
+    NextStep.PIVOT: frozenset({NextStep.STOP}),
+    NextStep.STOP: frozenset(),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreed:
@@ -44,9 +50,19 @@ def check_continuable(next_step: NextStep | None, number: int, further_iteration
 
 
 def check_not_taken(status: ContractStatus, *, signatures: int, has_lapsed: bool) -> None:
-    """A contract for the same iteration gives way to a new one unless somebody has signed it and it can still be signed."""
+    """A contract for the next iteration gives way unless somebody has signed it and it can still be signed, or both have."""
     if status is not ContractStatus.PENDING or (signatures and not has_lapsed):
         raise IterationTaken("A contract for this iteration is signed, or waits for its second signature.")
+
+
+def check_lets_go(before: NextStep | None, after: NextStep) -> None:
+    """A decision is changed only to let go: of the iterations left open (`pivot`), or of going on at all (`stop`).
+
+    Never back to `continue`: what was released may be promised to others, and a team whose iterations were given up is not called
+    back without a competition.
+    """
+    if before is None or after not in _LETS_GO[before]:
+        raise NextStepOther(f"The contract ended with `{before}`; that can't be changed to `{after}`.")
 
 
 def check_agreed(agreed: Agreed, limits: Limits, further_ceiling: Decimal, currency: str, today: date) -> None:

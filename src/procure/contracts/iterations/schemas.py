@@ -1,12 +1,12 @@
-"""What is sent to go on with the same team."""
+"""What is sent to go on with the same team, or not to."""
 
 from datetime import date
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
-from procure.kit.fields import Line
+from procure.kit.fields import Line, Paragraph
 from procure.kit.money import Money
 from procure.lots.schemas import Days
 
@@ -39,3 +39,15 @@ class Iteration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     starts_on: date
     duration_days: Days
     deliverables: Annotated[list[IterationDeliverable], Meta(min_length=1, max_length=100)]
+
+
+class NextStepChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a completed contract is followed by instead, and why; published."""
+
+    EXAMPLE: ClassVar[object] = {
+        "next_step": "stop",
+        "reason": "The team that ran the service has been moved elsewhere.",
+    }
+
+    next_step: Literal["pivot", "stop"]
+    reason: Paragraph

@@ -1,11 +1,11 @@
-"""Taking up an announced iteration without a new competition, and drafting the lot that follows."""
+"""Taking up an announced iteration without a new competition, giving it up, and drafting the lot that follows."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.awards import service as awards
@@ -14,13 +14,14 @@ from procure.contracts import service as contracts
 from procure.contracts.documents import AgreedDeliverable
 from procure.contracts.iterations import rules
 from procure.contracts.iterations.errors import NextLotDrafted
-from procure.contracts.iterations.events import ContractReplaced
+from procure.contracts.iterations.events import ContractDropped, NextStepChanged
 from procure.contracts.iterations.rules import Agreed
-from procure.contracts.iterations.schemas import Iteration, IterationDeliverable
+from procure.contracts.iterations.schemas import Iteration, IterationDeliverable, NextStepChange
 from procure.contracts.models import Contract, Signature
-from procure.contracts.rules import ContractStatus, Side
+from procure.contracts.rules import ContractStatus, NextStep, Side
+from procure.journal.events import PUBLIC
 from procure.kit import clock
-from procure.kit.actor import Actor
+from procure.kit.actor import Actor, require_person
 from procure.kit.money import Money
 from procure.lots import service as lots
 from procure.lots.models import Criterion, Deliverable, Lot
@@ -40,7 +41,7 @@ async def continue_(db: AsyncSession, actor: Actor, contract_id: UUID, data: Ite
     outcome_rules.check_active(outcome.status)
     award = await awards.get_approved(db, contract.award_id)
     now = await clock.now(db)
-    await _set_aside_unsigned(db, actor, contract, now)
+    await _drop_unsigned(db, actor, contract, now, "Set aside for another contract of the same iteration.")
     limits = lot.policy.limits
     rules.check_agreed(_agreed(data), limits, lot.further_ceiling, lot.currency, local_day(now))
     return await contracts.new_contract(
@@ -80,12 +81,13 @@ def _work(deliverables: Sequence[IterationDeliverable]) -> list[AgreedDeliverabl
     ]
 
 
-async def _set_aside_unsigned(db: AsyncSession, actor: Actor, contract: Contract, now: datetime) -> None:
-    """A mistake in a contract that nobody signed, or a date that was missed, must not cost the iteration."""
+async def _drop_unsigned(db: AsyncSession, actor: Actor, contract: Contract, now: datetime, reason: str) -> None:
+    """A mistake in a contract that nobody signed, or a date that was missed, must not cost the iteration, nor hold it."""
     following = select(Contract.id).where(
         Contract.award_id == contract.award_id,
         Contract.number == contract.number + 1,
-        Contract.status != ContractStatus.TERMINATED,
+        # As in the table's unique index: one that was signed counts however it ended.
+        or_(Contract.signed_at.is_not(None), Contract.status == ContractStatus.PENDING),
     )
     other_id = await db.scalar(following)
     if other_id is None:
@@ -94,9 +96,41 @@ async def _set_aside_unsigned(db: AsyncSession, actor: Actor, contract: Contract
     count = select(func.count()).select_from(Signature).where(Signature.contract_id == other.id)
     rules.check_not_taken(other.status, signatures=await db.scalar(count) or 0, has_lapsed=now >= other.sign_by)
     other.move_to(ContractStatus.TERMINATED)
-    other.ended_at, other.end_reason = now, "Set aside for another contract of the same iteration."
-    event = ContractReplaced(object_id=other.id, object_version=other.version, reason=other.end_reason)
+    other.ended_at, other.end_reason = now, reason
+    event = ContractDropped(object_id=other.id, object_version=other.version, reason=reason)
     await contracts.record(db, actor, event, contracts.parties(other), other)
+
+
+async def change_next_step(db: AsyncSession, actor: Actor, contract_id: UUID, data: NextStepChange) -> Contract:
+    """Let go of what a completed contract was to go on with: what the lot commits for it returns to the envelope.
+
+    Also under an outcome that has ended, since nothing is taken up by it.
+    """
+    outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
+    contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
+    require_person(actor)
+    contract_rules.check_status(contract.status, ContractStatus.COMPLETED)
+    before, after = contract.next_step, NextStep(data.next_step)
+    rules.check_lets_go(before, after)
+    if after is NextStep.STOP:
+        await _check_none_follows(db, lot)
+    await _drop_unsigned(db, actor, contract, await clock.now(db), "The iteration was given up.")
+    contract.next_step = after
+    contract.touch()
+    await contracts.record(db, actor, _changed(contract, before, data), PUBLIC, contract)
+    await contracts.commit(db, outcome, lot, f"contract.next_step_changed: {after}")
+    return contract
+
+
+def _changed(contract: Contract, before: NextStep | None, data: NextStepChange) -> NextStepChanged:
+    assert before is not None
+    return NextStepChanged(
+        object_id=contract.id,
+        object_version=contract.version,
+        previous_step=before.value,
+        next_step=data.next_step,
+        reason=data.reason,
+    )
 
 
 async def draft_next_lot(db: AsyncSession, actor: Actor, contract_id: UUID) -> Lot:
@@ -116,7 +150,7 @@ async def _check_none_follows(db: AsyncSession, lot: Lot) -> None:
     following = select(Lot.reference).where(Lot.follows_id == lot.id, Lot.status != LotStatus.CANCELLED)
     reference = await db.scalar(following.limit(1))
     if reference is not None:
-        raise NextLotDrafted(f"{reference} follows this lot already; edit that one.")
+        raise NextLotDrafted(f"{reference} follows this lot already; edit that one, or cancel it.")
 
 
 def _next_draft(lot: Lot, days: int) -> LotDraft:

@@ -181,6 +181,12 @@ def test_headers_without_end_and_a_body_cut_off_are_refused(first: Running) -> N
 
     start = b"POST /oauth/token HTTP/1.1\r\nHost: x\r\n"
     assert answer(start + b"X-Long: " + b"a" * 100_000, then_end=False).startswith(b"HTTP/1.1 431 ")
+    too_much = answer(start + b"X-Long: " + b"a" * 33_000 + b"\r\n\r\n", then_end=False)
+    assert too_much.startswith(b"HTTP/1.1 431 ")
+    assert b"/problems/headers-too-large" in too_much
+    too_long = answer(b"GET /v1/lots?" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", then_end=False)
+    assert too_long.startswith(b"HTTP/1.1 414 ")
+    assert b"/problems/address-too-long" in too_long
     for cut in (b"Content-Length: 100\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc"):
         reply = answer(start + cut, then_end=True)
         assert reply.startswith(b"HTTP/1.1 400 ")

@@ -32,7 +32,7 @@ from procure.kit import clock, logs
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
 from procure.kit.driver import Driver, PooledDriver, SessionDriver
 from procure.kit.http import ApiRequest, authorise, provide_actor, provide_db, provide_page, with_request_id
-from procure.kit.intake import with_whole_body
+from procure.kit.intake import with_limits, with_whole_body
 from procure.kit.problems import HANDLERS
 from procure.kit.settings import Settings, SettingsFault
 from procure.lots.controllers import LotController
@@ -116,7 +116,7 @@ def create_app(
         logging_config=None,
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
-    app.asgi_handler = with_request_id(with_whole_body(app.asgi_handler))
+    app.asgi_handler = with_request_id(with_limits(with_whole_body(app.asgi_handler)))
     return app
 
 

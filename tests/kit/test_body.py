@@ -1,5 +1,8 @@
 """Reading bodies: everything that is wrong is told at once, and nothing that can be sent is more than a 400 or 422."""
 
+import json
+import unicodedata
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -84,9 +87,28 @@ def test_a_patch_names_what_it_changes_and_nothing_else() -> None:
     assert body.given(read({"at": None}, Patch)) == {"at": None}
 
 
-@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=100))
-def test_any_text_that_people_write_comes_back_trimmed_and_unchanged(text: str) -> None:
-    assert read([text], list[str]) == [text.strip()]
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Cn", "Zl", "Zp"]), max_size=100))
+def test_any_text_that_people_write_comes_back_trimmed_composed_and_otherwise_unchanged(text: str) -> None:
+    assert read([text], list[str]) == [unicodedata.normalize("NFC", text).strip()]
+
+
+def test_what_looks_the_same_is_the_same() -> None:
+    assert read(GOOD | {"name": "Cafe\u0301 \u212bngstr\u00f6m"}) == read(
+        GOOD | {"name": "Caf\u00e9 \u00c5ngstr\u00f6m"}
+    )
+    assert read(GOOD | {"name": "e\u0301" * 100}).name == "\u00e9" * 100  # counted as they are kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: two parts of a word, unjoined
+        "\u0d28\u0d4d\u200d",  # Malayalam: a letter that ends a word
+        "\U0001f469\u200d\U0001f4bb and \u2764\ufe0f\u200d\U0001f525",
+    ],
+)
+def test_joiners_stay_where_they_make_words_and_emoji(text: str) -> None:
+    assert read([text], list[str]) == [text]
 
 
 # --- all faults at once ---------------------------------------------------------------------------------------------
@@ -161,6 +183,46 @@ def test_control_characters_are_refused_wherever_a_text_stands(control: str) -> 
     assert faults(GOOD | {"parts": [part]}) == [("/parts/0/notes/1", "control-character")]
 
 
+UNSEEN = ["\u061c", "\u200b", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202e", "\u2060", "\u2064", "\u2066"]
+UNSEEN += ["\u2069", "\u206f", "\ufeff", "\ufdd0", "\ufdef", "\ufffe", "\uffff", "\U0001fffe", "\U0010ffff"]
+UNSEEN += ["\U000e0001", "\U000e0041", "\U000e007f", "\u200c", "\u200d"]
+
+
+@pytest.mark.parametrize("unseen", UNSEEN)
+@pytest.mark.parametrize("text", ["{}admin", "ad{}min", "admin{}", "\u06cc\u200c{}\u200c", "\u3000{}.", "1 {} 2"])
+def test_what_no_reader_sees_is_refused_wherever_a_text_stands(unseen: str, text: str) -> None:
+    part = {"title": text.format(unseen), "due_on": "2026-12-01"}
+    assert faults(GOOD | {"parts": [part]}) == [("/parts/0/title", "unseen-character")]
+
+
+def test_the_unseen_character_is_named() -> None:
+    with pytest.raises(BodyInvalid) as caught:
+        read(GOOD | {"name": "a\u202eb"})
+    assert "U+202E" in caught.value.faults[0].message
+
+
+@pytest.mark.parametrize("control", ["\x80", "\x85", "\x9f"])
+def test_the_second_row_of_control_characters_is_refused_like_the_first(control: str) -> None:
+    assert faults(GOOD | {"name": f"{control}a\u200bb"}) == [
+        ("/name", "control-character"),
+        ("/name", "unseen-character"),
+    ]
+
+
+def test_nothing_that_is_refused_is_printable_so_that_printable_text_need_not_be_searched() -> None:
+    every = map(chr, range(0x110000))
+    assert not [one for one in every if one.isprintable() and (body._CONTROL.search(one) or body._UNSEEN.search(one))]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0", "\u3000", "\u2003\t\n", "\u1680\u205f\u202f"])
+def test_a_text_of_nothing_but_spaces_is_none(blank: str) -> None:
+    assert faults(GOOD | {"name": blank}) == [("/name", "length")]
+
+
+def test_a_name_with_what_no_reader_sees_is_no_fields_name() -> None:
+    assert faults(GOOD | {"na\u200bme": "x"}) == [("/na\u200bme", "unknown-field")]
+
+
 # --- what can't be read at all --------------------------------------------------------------------------------------
 
 
@@ -219,6 +281,40 @@ def test_depth_is_bounded_well_before_the_stack_is() -> None:
 )
 def test_a_name_given_twice_is_refused_since_the_two_may_differ(raw: bytes) -> None:
     assert "twice" in malformed(raw)
+
+
+_names = st.sampled_from(
+    ['"a"', '"\\u0061"', '"a:"', '"a\\u003a"', '"a\\u003A"', '"\\\\u003a"', '""', '":"', '"\\":"', '"\u00e9"']
+)
+_texts = st.recursive(
+    _names | st.sampled_from(["1", "null", "-1.5e3", "true", "[]", "{}", "18446744073709551615"]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{' , '.join(items)}]")
+        | st.lists(st.tuples(_names, st.sampled_from([":", " : "]), inner), max_size=4).map(
+            lambda members: f"{{{','.join(map(''.join, members))}}}"
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(_texts)
+@example('{"a":1,"\\u0061":"\\u003a"}')
+@example('{"a":{"b":1},"a":":"}')
+def test_repeated_names_are_found_as_a_whole_second_parse_finds_them(text: str) -> None:
+    raw = text.encode()
+
+    def is_refused(check: Callable[[], object]) -> bool:
+        try:
+            check()
+        except BodyMalformed:
+            return True
+        return False
+
+    def parse() -> None:
+        json.loads(raw, object_pairs_hook=body._refuse_pairs)
+
+    assert is_refused(lambda: body._refuse_repeated(raw, msgspec.json.decode(raw))) == is_refused(parse)
 
 
 def test_the_same_name_in_two_objects_is_nothing_unusual() -> None:

@@ -1,4 +1,6 @@
-"""A body that does not come whole, or not in time, is refused; it is never a 500 and never waited for without end."""
+"""A request that is too long, or whose body does not come whole or in time, is refused; it is never a 500 and never waited for
+without end.
+"""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,8 +11,9 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from procure.kit import intake
-from procure.kit.intake import BodyCut, BodyLate
+from calls import problem
+from procure.kit import intake, logs
+from procure.kit.intake import AddressTooLong, BodyCut, BodyLate, HeadersTooLarge
 
 Message = dict[str, Any]
 CUT: Message = {"type": "http.disconnect"}
@@ -57,8 +60,8 @@ async def answer(service: Litestar, receive: Any, headers: Iterable[tuple[bytes,
     }
     await cast("Any", service)(scope, receive, send)
     body = b"".join(message.get("body", b"") for message in sent)
-    problem = msgspec.json.decode(body)
-    return sent[0]["status"], str(problem.get("type", "")).rpartition("/")[2]
+    told = msgspec.json.decode(body)
+    return sent[0]["status"], str(told.get("type", "")).rpartition("/")[2]
 
 
 @pytest.mark.parametrize("header", [(b"content-length", b"100"), (b"transfer-encoding", b"chunked")])
@@ -100,6 +103,43 @@ async def test_a_part_that_does_not_say_is_the_last() -> None:
     assert [(await receive())["type"] for _ in range(2)] == ["http.request", "http.disconnect"]
 
 
-async def test_both_problems_have_a_page(anyone: httpx.AsyncClient) -> None:
-    for fact in (BodyCut, BodyLate):
+async def test_an_address_beyond_8_kb_is_a_414(anyone: httpx.AsyncClient) -> None:
+    most = intake.ADDRESS_MAX_BYTES
+    problem(await anyone.get("/" + "a" * (most - 1)), 404, "not-found")
+    for address in ("/" + "a" * most, "/v1/lots?" + "a" * most, "/v1/lots/?" + "%61" * (most // 3), "/" + "%61" * most):
+        body = problem(await anyone.get(address), 414, "address-too-long")
+        assert len(body["instance"]) <= intake.ADDRESS_TOLD
+        problem(await anyone.post(address, content=b"{}"), 414, "address-too-long")
+
+
+@pytest.mark.parametrize("count", [1, 7])
+async def test_headers_beyond_32_kb_together_are_a_431(service: Litestar, count: int) -> None:
+    sent = {b"x-request-id": b"portal-431"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(cast("Any", service)), base_url="http://a") as client:
+        client.headers.clear()
+        few = httpx.Request("GET", "http://a/livez", headers=sent).headers.raw
+        left = intake.HEADERS_MAX_BYTES - sum(len(name) + len(value) for name, value in few) - count * len("x-1")
+        for number in range(count):
+            sent[f"x-{number}".encode()] = b"a" * (left // count + (left % count if number == 0 else 0))
+        assert (await client.get("/livez", headers=sent)).status_code == 200
+        sent[b"x-0"] += b"a"
+        reply = await client.get("/livez", headers=sent)
+    assert problem(reply, 431, "headers-too-large")["request_id"] == "portal-431"
+    assert reply.headers["x-request-id"] == "portal-431"
+    assert reply.headers["connection"] == "close"
+
+
+async def test_a_long_address_is_not_repeated_in_the_log(
+    anyone: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(level="info", form="json")
+    await anyone.get("/" + "a" * 60_000)
+    written = capsys.readouterr().err
+    logs.configure(level="critical", form="json")
+    assert '"status":414' in written
+    assert len(written) < 1000
+
+
+async def test_the_problems_have_a_page(anyone: httpx.AsyncClient) -> None:
+    for fact in (AddressTooLong, BodyCut, BodyLate, HeadersTooLarge):
         assert (await anyone.get(f"/problems/{fact.slug}")).status_code == 200

@@ -7,7 +7,7 @@ TEXT_MAX = 20_000
 
 _TAG = re.compile(r"</?[A-Za-z!][^<>]{0,2000}>")
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 _MOJIBAKE = re.compile(r"[\u00c2-\u00f4][^\x00-\x7f]{1,3}")
 # Contracts Finder has turned CR LF into the letters `rn` (and a tab into `t`): told from words by what stands around them.

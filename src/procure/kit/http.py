@@ -135,16 +135,17 @@ def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler)
     ]
     if faults:
         raise ParametersInvalid("A query parameter is unknown or repeated: see `errors`.", faults=faults)
-    _refuse_bad_page(given.get("limit"), given.get("cursor"))
+    _refuse_bad_page(connection)
 
 
-def _refuse_bad_page(limit: str | None, cursor: str | None) -> None:
+def _refuse_bad_page(connection: Connection) -> None:
     """Before any dependency: when one of them fails, Litestar forgets to close the session that another has opened."""
+    limit, cursor = (connection.query_params.get(name) for name in ("limit", "cursor"))
     if limit is not None and not (re.fullmatch(r"[0-9]{1,3}", limit) and 1 <= int(limit) <= LIMIT_MAX):
         fault = Fault("/limit", "parameter", f"`limit` is a whole number from 1 to {LIMIT_MAX}.")
         raise ParametersInvalid(fault.message, faults=[fault])
     if cursor is not None:
-        decode_cursor(cursor)
+        decode_cursor(cursor, connection.scope["path"], [*connection.query_params.multi_items()])
 
 
 @functools.cache
@@ -172,12 +173,8 @@ async def provide_actor(request: Request[Any, Any, Any]) -> Actor:
 
 
 async def provide_page(request: Request[Any, Any, Any], limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> Paging:
-    return Paging(
-        limit=limit,
-        after=decode_cursor(cursor) if cursor is not None else None,
-        path=request.scope["path"],
-        query=tuple(request.query_params.multi_items()),
-    )
+    path, query = request.scope["path"], tuple(request.query_params.multi_items())
+    return Paging(limit, decode_cursor(cursor, path, query) if cursor is not None else None, path, query)
 
 
 def encoded(body: bytes) -> Response[Any]:

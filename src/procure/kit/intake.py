@@ -1,16 +1,26 @@
-"""A request's body arrives whole and in time, or is refused: 400 and 408, where the framework knows a 500 and no end of waiting.
+"""What a request may be in size and time before anything is made of it; whatever is beyond is a problem like all others.
 
-The server bounds how long a client takes over its headers (`procure.server`), the application how large a body may be. This is
-the third bound: without it a thousand stalled bodies, a few bytes each, hold a thousand requests for ever.
+Its address and headers are short (414, 431), well below where the server answers by itself and without a body (`procure.server`).
+Its body arrives whole and in time (400, 408), where the framework knows a 500 and no end of waiting: a thousand stalled bodies, a
+few bytes each, would hold a thousand requests for ever. How large a body may be the application bounds.
 """
 
 import asyncio
+from typing import Any
 
+from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send, WebSocketReceiveMessage
 
 from procure.kit.errors import Fact, Malformed
+from procure.kit.problems import on_fact
 
+#: Path and query as they are sent. The longest of ours, with every filter and a cursor, has some 500.
+ADDRESS_MAX_BYTES = 8 * 1024
+#: Names and values of all headers. A token with every scope has some 2 KB.
+HEADERS_MAX_BYTES = 32 * 1024
+#: How much of an address that is too long the problem and the log repeat.
+ADDRESS_TOLD = 100
 #: A body of the largest size comes in time over 140 kbit/s.
 BODY_MAX_S = 30.0
 
@@ -25,6 +35,42 @@ class BodyLate(Fact):
     """The body did not arrive in time; the connection is of no further use (408)."""
 
     slug, title, status = "body-late", "Body took too long", 408
+
+
+class AddressTooLong(Fact):
+    """Path and query together are longer than any address here (414)."""
+
+    slug, title, status = "address-too-long", "Address too long", 414
+
+
+class HeadersTooLarge(Fact):
+    """The headers together are larger than any request here needs (431)."""
+
+    slug, title, status = "headers-too-large", "Headers too large", 431
+
+
+def with_limits(app: ASGIApp) -> ASGIApp:
+    """Around everything but the request id: address and headers are no longer than anybody needs."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        fact = _beyond(scope) if scope["type"] == ScopeType.HTTP else None
+        if fact is None:
+            await app(scope, receive, send)
+            return
+        scope["path"] = scope["path"][:ADDRESS_TOLD]
+        request: Request[None, None, Any] = Request(scope, receive, send)
+        response = on_fact(request, fact).to_asgi_response(None, request, headers={"Connection": "close"})
+        await response(scope, receive, send)
+
+    return handle
+
+
+def _beyond(scope: Scope) -> Fact | None:
+    if len(scope["raw_path"]) + len(scope["query_string"]) > ADDRESS_MAX_BYTES:
+        return AddressTooLong(f"Path and query have at most {ADDRESS_MAX_BYTES} bytes.")
+    if sum([len(name) + len(value) for name, value in scope["headers"]]) > HEADERS_MAX_BYTES:
+        return HeadersTooLarge(f"All headers together have at most {HEADERS_MAX_BYTES} bytes.")
+    return None
 
 
 def with_whole_body(app: ASGIApp) -> ASGIApp:

@@ -39,7 +39,6 @@ BY_STATUS = {
     413: ("body-too-large", "Body too large"),
     415: ("media-type-unsupported", "Media type not supported"),
     422: ("invalid", "Content is not valid"),
-    431: ("headers-too-large", "Headers too large"),
     500: ("internal-error", "Internal error"),
     503: ("unavailable", "Service temporarily unavailable"),
 }

@@ -83,4 +83,5 @@ async def test_the_documentation_needs_no_internet(client: httpx.AsyncClient) ->
         assert reply.status_code == 200
         assert reply.content
     problem(await client.get("/assets/../app.py"), 404, "not-found")
+    problem(await client.get("/assets/docs.py"), 404, "not-found")
     problem(await client.get("/assets/README.md"), 404, "not-found")

@@ -66,6 +66,7 @@ ROUTES: list[ControllerRouterHandler] = [
     TimeController,
     list_opened_bids,
     docs.asset,
+    docs.docs_page,
     docs.openapi_json,
     docs.problem_page,
     register_page,
@@ -106,7 +107,7 @@ def create_app(settings: Settings, *, sessions: Sessions | None = None, vault: V
         exception_handlers=dict(HANDLERS),
         request_class=ApiRequest,
         request_max_body_size=settings.body_max_bytes,
-        openapi_config=document.config([docs.DocsPage()]),
+        openapi_config=document.config(),
         lifespan=[_running(engine, reads, settings)] if engine else [],
         logging_config=None,
     )

@@ -3,15 +3,14 @@
 from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Response, get
 from litestar.exceptions import NotFoundException
-from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.params import FromPath
 
 from procure import document
 from procure.kit.errors import Fact
+from procure.kit.http import ApiRequest
 from procure.kit.problems import BY_STATUS
 
 _ASSETS = {
@@ -47,18 +46,14 @@ _PROBLEM = """<!doctype html>
 """
 
 
-class DocsPage(OpenAPIRenderPlugin):
-    """The page at `/docs`."""
-
-    def __init__(self) -> None:
-        super().__init__(path="/", media_type=MediaType.HTML)
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002 - Litestar's signature
-        return _PAGE.encode()
+@get("/docs", include_in_schema=False, sync_to_thread=False)
+def docs_page() -> Response[str]:
+    """The page that reads the document."""
+    return Response(_PAGE, media_type=MediaType.HTML)
 
 
 @get("/openapi.json", include_in_schema=False)
-async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def openapi_json(request: ApiRequest) -> Response[bytes]:
     """The document, built once per process."""
     return Response(encoded(request.app), media_type="application/vnd.oai.openapi+json")
 

@@ -32,7 +32,7 @@ from procure.evaluation.schemas import Declaration, PanelDraft, ScoreSheet
 from procure.identity.models import Client, Membership, Person
 from procure.identity.rules import ClientKind
 from procure.kit import clock
-from procure.kit.actor import SYSTEM, Actor, OrganisationKind, Role
+from procure.kit.actor import ANYONE, SYSTEM, Actor, OrganisationKind, Role
 from procure.kit.body import convert
 from procure.kit.driver import SessionDriver
 from procure.kit.ids import new_id
@@ -201,7 +201,7 @@ def lot_document(outcome_id: UUID, measures: list[UUID], now: datetime, **change
 
 
 async def measure_ids(db: AsyncSession, outcome: Outcome) -> list[UUID]:
-    return [measure.id for measure in (await outcomes.view(db, outcome)).measures]
+    return [measure.id for measure in (await outcomes.view(db, ANYONE, outcome)).measures]
 
 
 async def drafted_lot(db: AsyncSession, council: Council, outcome: Outcome | None = None, **changes: Any) -> Lot:

@@ -74,13 +74,17 @@ async def test_the_documentation_needs_no_internet(client: httpx.AsyncClient) ->
     assert "https://" not in page.text
     for path in (
         "/assets/swagger-ui-bundle.js",
+        "/assets/docs.js",
         "/assets/swagger-ui.css",
         "/assets/favicon-32x32.png",
-        "/openapi.json",
     ):
         assert path in page.text
         reply = await client.get(path)
         assert reply.status_code == 200
         assert reply.content
+        assert reply.headers["x-content-type-options"] == "nosniff"
+    assert '"/openapi.json"' in (await client.get("/assets/docs.js")).text
+    assert (await client.get("/openapi.json")).status_code == 200
     problem(await client.get("/assets/../app.py"), 404, "not-found")
+    problem(await client.get("/assets/docs.py"), 404, "not-found")
     problem(await client.get("/assets/README.md"), 404, "not-found")

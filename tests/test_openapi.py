@@ -9,7 +9,9 @@ import httpx
 import msgspec
 import pytest
 from litestar import Litestar
+from litestar.routes import BaseRoute
 
+from calls import problem
 from procure import docs, document
 from procure.app import create_app
 from procure.kit.body import convert, read
@@ -71,6 +73,26 @@ async def test_the_service_serves_exactly_this_document(client: httpx.AsyncClien
     reply = await client.get("/openapi.json")
     assert reply.headers["content-type"].startswith("application/vnd.oai.openapi+json")
     assert reply.json() == described
+
+
+async def test_no_other_document_is_served(client: httpx.AsyncClient, house: Litestar) -> None:
+    """Litestar's own, as it is before ours adds problems and examples, and its page for what there is not."""
+    for path in (
+        "/docs/openapi.json",
+        "/docs/openapi.yaml",
+        "/docs/oauth2-redirect.html",
+        "/schema",
+        "/schema/openapi.json",
+    ):
+        problem(await client.get(path), 404, "not-found")
+    framework = [
+        route.path for route in house.routes for one in _handlers(route) if "litestar._openapi" in one.__module__
+    ]
+    assert not framework
+
+
+def _handlers(route: BaseRoute) -> list[Any]:
+    return [handler.fn for handler in getattr(route, "route_handlers", [])]
 
 
 # --- form (OpenAPI 3.1) ---------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ ROUTES: list[ControllerRouterHandler] = [
     TimeController,
     list_opened_bids,
     docs.asset,
+    docs.docs_page,
     docs.openapi_json,
     docs.problem_page,
     register_page,
@@ -111,7 +112,7 @@ def create_app(
         exception_handlers=dict(HANDLERS),
         request_class=ApiRequest,
         request_max_body_size=settings.body_max_bytes,
-        openapi_config=document.config([docs.DocsPage()]),
+        openapi_config=document.config(),
         lifespan=[_running(engine, driver, settings)] if engine else [],
         logging_config=None,
     )

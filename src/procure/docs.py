@@ -3,22 +3,25 @@
 from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, Response, get
 from litestar.exceptions import NotFoundException
-from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.params import FromPath
 
 from procure import document
 from procure.kit.errors import Fact
+from procure.kit.http import ApiRequest
+from procure.kit.pages import html
 from procure.kit.problems import BY_STATUS
 
 _ASSETS = {
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "swagger-ui.css": "text/css; charset=utf-8",
-    "favicon-32x32.png": "image/png",
+    "docs.js": ("docs.js", "text/javascript; charset=utf-8"),
+    "swagger-ui-bundle.js": ("swagger/swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+    "swagger-ui.css": ("swagger/swagger-ui.css", "text/css; charset=utf-8"),
+    "favicon-32x32.png": ("swagger/favicon-32x32.png", "image/png"),
 }
+#: What the page may load: files of this service, the images that Swagger UI's style sheet has in itself, and this API's answers.
+_OWN = ("script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'")
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -30,10 +33,7 @@ _PAGE = """<!doctype html>
 <body>
 <div id="docs"></div>
 <script src="/assets/swagger-ui-bundle.js"></script>
-<script>
-SwaggerUIBundle({url: "/openapi.json", dom_id: "#docs", deepLinking: true, persistAuthorization: true, docExpansion: "none",
-  defaultModelsExpandDepth: 0, tryItOutEnabled: true, validatorUrl: null});
-</script>
+<script src="/assets/docs.js"></script>
 </body>
 </html>
 """
@@ -47,18 +47,14 @@ _PROBLEM = """<!doctype html>
 """
 
 
-class DocsPage(OpenAPIRenderPlugin):
-    """The page at `/docs`."""
-
-    def __init__(self) -> None:
-        super().__init__(path="/", media_type=MediaType.HTML)
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002 - Litestar's signature
-        return _PAGE.encode()
+@get("/docs", include_in_schema=False, sync_to_thread=False)
+def docs_page() -> Response[str]:
+    """The page that reads the document."""
+    return html(_PAGE, *_OWN)
 
 
 @get("/openapi.json", include_in_schema=False)
-async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def openapi_json(request: ApiRequest) -> Response[bytes]:
     """The document, built once per process."""
     return Response(encoded(request.app), media_type="application/vnd.oai.openapi+json")
 
@@ -73,8 +69,9 @@ async def asset(name: FromPath[str]) -> Response[bytes]:
     """A file of the documentation page."""
     if name not in _ASSETS:
         raise NotFoundException
-    body = (files("procure") / "assets" / "swagger" / name).read_bytes()
-    return Response(body, media_type=_ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
+    path, media_type = _ASSETS[name]
+    headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    return Response(files("procure").joinpath("assets", path).read_bytes(), media_type=media_type, headers=headers)
 
 
 @get("/problems/{slug:str}", include_in_schema=False)
@@ -83,8 +80,7 @@ async def problem_page(slug: FromPath[str]) -> Response[str]:
     if slug not in _problems():
         raise NotFoundException
     title, text, status = _problems()[slug]
-    page = _PROBLEM.format(title=escape(title), text=escape(text), status=status, slug=slug)
-    return Response(page, media_type=MediaType.HTML)
+    return html(_PROBLEM.format(title=escape(title), text=escape(text), status=status, slug=slug))
 
 
 @cache

@@ -6,9 +6,11 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, License, OAuthFlow, OAuthFlows, Reference, SecurityScheme, Server, Tag
+from litestar.routes import BaseRoute
+from litestar.types import ControllerRouterHandler
 
 from procure import __version__
 from procure.kit.problems import PROBLEM_JSON
@@ -61,7 +63,14 @@ _WITH_BODY = {
 }
 
 
-def config(render_plugins: list[Any]) -> OpenAPIConfig:
+class _Nowhere(Router):
+    """Takes no route: Litestar would serve its own raw document beside ours, and a page of its own for what there is not."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:  # noqa: ARG002 - Litestar's signature
+        return []
+
+
+def config() -> OpenAPIConfig:
     scopes = {scope.value: _scope_text(scope) for scope in Scope}
     flow = OAuthFlow(token_url="/oauth/token", scopes=scopes)  # noqa: S106 - an address
     schemes: dict[str, SecurityScheme | Reference] = {
@@ -79,8 +88,7 @@ def config(render_plugins: list[Any]) -> OpenAPIConfig:
         tags=[Tag(name=name, description=text) for name, text in TAGS],
         components=Components(security_schemes=schemes),
         use_handler_docstrings=True,
-        path="/docs",
-        render_plugins=render_plugins,
+        openapi_router=_Nowhere("/", route_handlers=[]),
     )
 
 

@@ -53,6 +53,8 @@ async def test_accepted_work_is_ordered_invoiced_and_paid_to_the_penny(
     assert (invoice["status"], invoice["paid"], invoice["order_numbers"]) == ("received", money("0"), ["PO-7"])
     part = payment_document(invoice["id"], "7000.00", day)
     ok(await call.put(buyer.finance, "/v1/finance/payments/P-1", part), 201)
+    outcome = ok(await call.get(None, f"/v1/outcomes/{signed.outcome.id}"))
+    assert outcome["ledger"]["paid"] == money("5833.33")  # 5,900 of 7,080, as 7,000 of it
     rest = payment_document(invoice["id"], "80.00", day)
     ok(await call.put(buyer.finance, "/v1/finance/payments/P-2", rest), 201)
     found = ok(await call.get(buyer.finance, "/v1/finance/invoices"))["items"]

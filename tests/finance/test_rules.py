@@ -165,6 +165,32 @@ def test_orders_stay_within_the_contract_and_payments_within_the_invoice(
         check_fits(most - min(amount, most), min(amount, most), most)  # to the last penny
 
 
+@given(net=AMOUNTS, rate=RATE, cuts=st.lists(st.fractions(min_value=0, max_value=1), max_size=6))
+def test_the_net_paid_grows_with_the_gross_to_exactly_the_net_however_it_is_split(
+    net: Decimal, rate: Decimal, cuts: list[Fraction]
+) -> None:
+    gross = net + rules.vat_of(net, rate)
+    pennies = int(gross * 100)
+    sums = [Decimal(int(cut * pennies)) / 100 for cut in sorted(cuts)] + [gross]
+    paid = [rules.net_paid(one, net=net, gross=gross) for one in [Decimal(0), *sums]]
+    assert paid == sorted(paid)
+    assert (paid[0], paid[-1]) == (Decimal(0), net)  # the steps between them sum to the net, whatever they are
+    for gross_paid, one in zip(sums, paid[1:], strict=True):
+        assert one == one.quantize(Decimal("0.01"))
+        assert abs(Fraction(one) - Fraction(net) * Fraction(gross_paid) / Fraction(gross)) <= Fraction(1, 200)
+
+
+def test_half_a_penny_of_net_goes_to_the_even_penny() -> None:
+    halves = [rules.net_paid(Decimal(pence) / 100, net=Decimal("1.00"), gross=Decimal("2.00")) for pence in range(1, 8)]
+    assert halves == [Decimal(one) for one in ("0.00", "0.01", "0.02", "0.02", "0.02", "0.03", "0.04")]
+
+
+def test_the_net_paid_is_exact_at_the_largest_amounts() -> None:
+    gross = Decimal("999999999999.99")
+    assert rules.net_paid(gross - Decimal("0.01"), net=gross, gross=gross) == gross - Decimal("0.01")
+    assert rules.net_paid(Decimal("0.01"), net=Decimal("499999999999.99"), gross=gross) == 0
+
+
 def test_the_term_runs_from_the_day_of_receipt_where_the_buyer_is() -> None:
     assert rules.due_on(datetime(2026, 12, 1, 12, tzinfo=UTC), 30) == date(2026, 12, 31)
     # 23:30 UTC in summer is already tomorrow in London.

@@ -74,14 +74,16 @@ async def test_an_invoice_is_due_the_policys_days_after_its_receipt(db: AsyncSes
     assert invoice.status is InvoiceStatus.RECEIVED
 
 
-async def test_the_ledger_counts_an_invoices_net_once_its_last_part_is_paid(
+async def test_the_ledger_counts_an_invoices_net_in_proportion_to_what_is_paid(
     db: AsyncSession, buyer: Council, signed: Signed
 ) -> None:
     invoice, on = await invoiced(db, signed), await today(db)
-    await service.record_payment(db, buyer.finance, "P-1", paying(invoice, "7079.99", on))
-    assert (await outcomes.ledger(db, signed.outcome)).paid.value == 0
-    await service.record_payment(db, buyer.finance, "P-2", paying(invoice, "0.01", on))
-    assert (await outcomes.ledger(db, signed.outcome)).paid.value == Decimal("5900.00")
+    # 5,900 net of 7,080 gross: 5 of every 6 pence. The second penny rounds to two pence of net, the last one adds nothing.
+    for number, (part, net) in enumerate(
+        [("0.01", "0.01"), ("0.01", "0.02"), ("3000.00", "2500.02"), ("4079.97", "5899.99"), ("0.01", "5900.00")]
+    ):
+        await service.record_payment(db, buyer.finance, f"P-{number}", paying(invoice, part, on))
+        assert (await outcomes.ledger(db, signed.outcome)).paid.value == Decimal(net)
     row = await db.get_one(Invoice, invoice.id)
     assert (row.status, row.paid_on, row.version) == (InvoiceStatus.PAID, on, 2)
 
@@ -216,7 +218,7 @@ async def _check_sums(
 ) -> None:
     signed = await payable_contract(db, buyer, party, vault, accepted=[f"{net:.2f}" for net, _ in case])
     on = await today(db)
-    net_paid, gross_paid = Decimal(0), Decimal(0)
+    net_paid, gross_paid = Decimal(0), Decimal(0)  # the net is reckoned here from the sum alone, whatever its parts
     for place, (net, parts) in enumerate(case, start=1):
         invoice = await invoiced(db, signed, place)
         gross = net + rules.vat_of(net, Decimal(20))
@@ -224,7 +226,7 @@ async def _check_sums(
             await service.record_payment(db, buyer.finance, f"P-{place}-{number}", paying(invoice, part, on))
         paid = sum(parts, Decimal(0))
         gross_paid += paid
-        net_paid += net if paid == gross else 0
+        net_paid += rules.net_paid(paid, net=net, gross=gross)
         over = paying(invoice, gross - paid + Decimal("0.01"), on)
         with pytest.raises(PaymentExceedsInvoice):
             await service.record_payment(db, buyer.finance, f"P-{place}-over", over)

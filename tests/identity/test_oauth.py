@@ -2,17 +2,18 @@
 
 import base64
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from litestar import Litestar
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from structlog.testing import capture_logs
 
 from build import operator, organisation, seat
 from calls import Call, ok, problem
@@ -262,18 +263,36 @@ async def test_the_token_endpoint_is_asked_by_post_without_a_query(
     problem(reply, 400, "parameters-invalid")
 
 
-async def test_no_secret_and_no_token_reaches_the_log(
-    buyer: Credentials, client: httpx.AsyncClient, capfd: pytest.CaptureFixture[str]
+async def test_no_log_line_names_who_asks_or_shows_a_secret_or_token(
+    call: Call, buyer: Credentials, app: Litestar, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    logs.configure(level="debug", form="json")
-    with capture_logs() as logged:
+    """The operator would learn who is about to bid before a deadline."""
+    there, address = f"{buyer.admin.organisation_id}", "203.0.113.77"
+    transport = httpx.ASGITransport(app=cast("Any", app), client=(address, 47110))
+    forwarded = {"X-Forwarded-For": address, "Forwarded": f"for={address}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://procure.test", headers=forwarded) as client:
+        logs.configure(level="debug", form="json")
         token = ok(await ask(client, buyer.pair))["access_token"]
         await ask(client, (buyer.client_id, buyer.secret + "x"))
-    events: list[Any] = [line for line in logged if line["event"].startswith("token")]
-    assert [(line["event"], line["client_id"]) for line in events] == [
-        ("token issued", buyer.client_id),
-        ("token refused", buyer.client_id),
+        await ask(client, buyer.pair, scope="everything")
+        logs.configure(level="critical", form="json")
+        ok(
+            await call.post(
+                buyer.platform, f"/v1/organisations/{there}/suspend", {"reason": "Its secret was published."}
+            )
+        )
+        logs.configure(level="debug", form="json")
+        await ask(client, buyer.pair)
+    written = "".join(capfd.readouterr())
+    logs.configure(level="critical", form="json")
+    lines = [msgspec.json.decode(line) for line in written.splitlines()]
+    events = [(line["event"], line.get("error")) for line in lines if line["event"] != "request"]
+    assert events == [
+        ("token issued", None),
+        ("token refused", "invalid_client"),
+        ("token refused", "invalid_scope"),
+        ("token refused", "unauthorized_client"),
     ]
-    shown = repr(logged) + "".join(capfd.readouterr())
-    assert buyer.secret not in shown
-    assert token not in shown
+    assert len(lines) == 2 * len(events)  # each with its request's line
+    people = (buyer.client_id, there, str(buyer.admin.person_id), "Testshire", "Portal", address)
+    assert [one for one in (*people, buyer.secret, token) if one in written] == []

@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from build import active_outcome, council, outcome_document
+from build import active_outcome, council, operator, outcome_document, supplier
 from calls import Call, ok, problem
 
 
@@ -17,7 +17,7 @@ async def test_an_outcome_is_written_edited_activated_observed_and_ended(db: Asy
     problem(await call.post(buyer.approver, f"{path}/activate"), 403, "budget-holder-needed")
     active = ok(await call.post(buyer.budget_holder, f"{path}/activate"))
     assert active["status"] == "active"
-    assert ok(await call.get(None, path)) == active
+    assert ok(await call.get(buyer.officer, path)) == active
     measure = active["measures"][0]["id"]
     observation = {"value": "10.5", "observed_on": "2026-11-01", "source": "Case system"}
     ok(await call.post(buyer.officer, f"{path}/measures/{measure}/observations", observation), 201)
@@ -25,6 +25,27 @@ async def test_an_outcome_is_written_edited_activated_observed_and_ended(db: Asy
     assert len(ok(await call.get(None, f"{path}/observations"))["items"]) == 1
     ended = ok(await call.post(buyer.approver, f"{path}/end", {"status": "achieved", "reason": "Seen."}))
     assert ended["status"] == "achieved"
+
+
+async def test_who_is_in_the_team_is_told_to_their_own_buyer_alone(db: AsyncSession, call: Call) -> None:
+    buyer, other = await council(db), await council(db, name="Elsewhere Council")
+    outcome, bidder = await active_outcome(db, buyer), await supplier(db)
+    await db.commit()
+    path = f"/v1/outcomes/{outcome.id}"
+    for actor in (buyer.officer, buyer.auditor):
+        team = ok(await call.get(actor, path))["team"]
+        assert [(one["discipline"], one["person_id"]) for one in team] == [
+            ("service design", str(buyer.designer.person_id)),
+            ("engineering", str(buyer.engineer.person_id)),
+        ]
+    for outsider in (None, bidder, other.officer, other.auditor, await operator(db)):
+        reply = await call.get(outsider, path)
+        assert [(one["discipline"], one["person_id"]) for one in ok(reply)["team"]] == [
+            ("service design", None),
+            ("engineering", None),
+        ]
+        for person in (buyer.designer, buyer.engineer, buyer.officer, buyer.budget_holder):
+            assert str(person.person_id) not in reply.text
 
 
 async def test_every_fault_of_an_outcome_is_told_at_once(db: AsyncSession, call: Call) -> None:

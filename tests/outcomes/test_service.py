@@ -87,7 +87,7 @@ async def test_measures_are_replaced_whole_while_a_draft(db: AsyncSession, buyer
     measure = outcome_document(buyer)["measures"][0]
     patch = convert({"measures": [measure | {"name": "A"}, measure | {"name": "B"}]}, OutcomePatch)
     await outcomes.revise(db, buyer.officer, outcome.id, patch)
-    assert [one.name for one in (await outcomes.view(db, outcome)).measures] == ["A", "B"]
+    assert [one.name for one in (await outcomes.view(db, buyer.officer, outcome)).measures] == ["A", "B"]
     backwards = {"measures": [measure | {"direction": "increase"}]}
     with pytest.raises(OutcomeInvalid):
         await outcomes.revise(db, buyer.officer, outcome.id, convert(backwards, OutcomePatch))
@@ -95,11 +95,11 @@ async def test_measures_are_replaced_whole_while_a_draft(db: AsyncSession, buyer
 
 async def test_observations_are_superseded_once_and_never_edited(db: AsyncSession, buyer: Council) -> None:
     outcome = await active_outcome(db, buyer)
-    measure_id = (await outcomes.view(db, outcome)).measures[0].id
+    measure_id = (await outcomes.view(db, buyer.officer, outcome)).measures[0].id
     wrong = await outcomes.observe(db, buyer.officer, outcome.id, measure_id, await seen(db, "1"))
     mended = await seen(db, "10.5", supersedes_id=str(wrong.id))
     await outcomes.observe(db, buyer.officer, outcome.id, measure_id, mended)
-    measure = (await outcomes.view(db, outcome)).measures[0]
+    measure = (await outcomes.view(db, buyer.officer, outcome)).measures[0]
     assert (measure.progress, measure.latest and measure.latest.value) == ("0.5000", "10.5")
     with pytest.raises(ObservationInvalid):
         await outcomes.observe(db, buyer.officer, outcome.id, measure_id, mended)
@@ -113,11 +113,11 @@ async def test_observations_are_superseded_once_and_never_edited(db: AsyncSessio
 
 async def test_the_latest_observation_is_the_one_of_the_latest_day(db: AsyncSession, buyer: Council) -> None:
     outcome = await active_outcome(db, buyer)
-    measure_id = (await outcomes.view(db, outcome)).measures[0].id
+    measure_id = (await outcomes.view(db, buyer.officer, outcome)).measures[0].id
     await outcomes.observe(db, buyer.officer, outcome.id, measure_id, await seen(db, "8"))
     earlier = await seen(db, "15", observed_on="2026-10-01")
     await outcomes.observe(db, buyer.officer, outcome.id, measure_id, earlier)
-    latest = (await outcomes.view(db, outcome)).measures[0].latest
+    latest = (await outcomes.view(db, buyer.officer, outcome)).measures[0].latest
     assert latest is not None
     assert latest.value == "8"
 
@@ -159,10 +159,10 @@ async def test_what_was_active_is_observed_after_its_end(
     db: AsyncSession, buyer: Council, status: OutcomeStatus
 ) -> None:
     outcome = await active_outcome(db, buyer)
-    measure_id = (await outcomes.view(db, outcome)).measures[0].id
+    measure_id = (await outcomes.view(db, buyer.officer, outcome)).measures[0].id
     await outcomes.end(db, buyer.approver, outcome.id, EndDecision(status, "So it was seen."))
     await outcomes.observe(db, buyer.officer, outcome.id, measure_id, await seen(db, "2"))
-    assert (await outcomes.view(db, outcome)).measures[0].progress == "1.0000"
+    assert (await outcomes.view(db, buyer.officer, outcome)).measures[0].progress == "1.0000"
     assert outcome.status is status
 
 
@@ -231,7 +231,7 @@ async def test_lots_published_at_once_never_commit_more_than_the_envelope(world:
 
 async def test_an_observation_may_be_of_a_day_that_the_sandbox_has_reached(db: AsyncSession, buyer: Council) -> None:
     outcome = await active_outcome(db, buyer)
-    measure_id = (await outcomes.view(db, outcome)).measures[0].id
+    measure_id = (await outcomes.view(db, buyer.officer, outcome)).measures[0].id
     later = (await clock.now(db)).replace(year=2028)
     await move_clock(db, later)
     observation = await outcomes.observe(db, buyer.officer, outcome.id, measure_id, await seen(db, "3"))

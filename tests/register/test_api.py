@@ -46,7 +46,7 @@ async def signed(db: AsyncSession, buyer: Council, vault: FileKeyring) -> Signed
 
 
 async def observe(db: AsyncSession, buyer: Council, outcome: Outcome, value: str) -> None:
-    measure = (await outcomes.view(db, outcome)).measures[0]
+    measure = (await outcomes.view(db, buyer.officer, outcome)).measures[0]
     seen = ObservationDraft(value=value, observed_on=await today(db), source="Case system")
     await outcomes.observe(db, buyer.officer, outcome.id, measure.id, seen)
 

@@ -1,6 +1,6 @@
 """The plays' own accounts held against the service's numbers: each outcome's ledger, finance's lists and its control totals."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import fields
 from decimal import Decimal
 
@@ -31,7 +31,7 @@ async def of_outcome(scene: Scene) -> Sums:
 
 
 async def control_totals(api: Api, council: Council) -> Sums:
-    """What finance's control totals say of all that a buyer has; they know nothing of commitments."""
+    """What finance's control totals say of all that a buyer has; they know nothing of commitments, nor of the net paid."""
     totals = await api.get(council.finance, "/v1/finance/control-totals")
     signed = [line for line in totals["contracts"] if line["state"] in _SIGNED]
     return Sums(
@@ -39,17 +39,16 @@ async def control_totals(api: Api, council: Council) -> Sums:
         accepted=_sum(totals["payables"], "net"),
         invoiced=_sum(totals["invoices"], "net"),
         invoiced_gross=_sum(totals["invoices"], "gross"),
-        paid=_sum([line for line in totals["invoices"] if line["state"] == "paid"], "net"),
         paid_gross=_sum(totals["payments"], "paid"),
     )
 
 
-def differences(where: str, own: Sums, told: Sums, *, but: str = "") -> list[str]:
-    """A sentence for each sum (`but` one) in which the service does not say what was played."""
+def differences(where: str, own: Sums, told: Sums, *, but: Container[str] = ()) -> list[str]:
+    """A sentence for each sum (`but` some) in which the service does not say what was played."""
     return [
         f"{where}: {one.name} is {getattr(own, one.name):.2f} as played, {getattr(told, one.name):.2f} by the service"
         for one in fields(Sums)
-        if one.name != but and getattr(own, one.name) != getattr(told, one.name)
+        if one.name not in but and getattr(own, one.name) != getattr(told, one.name)
     ]
 
 

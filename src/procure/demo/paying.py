@@ -43,8 +43,8 @@ async def pay(scene: Scene, account: ContractAccount, bill: Document, *, in_full
     await _pay_part(scene, account, bill, part, 1)
     if in_full and part < gross:
         await _pay_part(scene, account, bill, gross - part, 2)
-    if in_full:
-        account.paid += Decimal(bill["net"]["amount"])
+    paid = gross if in_full else part
+    account.paid += (Decimal(bill["net"]["amount"]) * paid / gross).quantize(CENT)  # half to even, as finance reckons
 
 
 async def _pay_part(scene: Scene, account: ContractAccount, bill: Document, amount: Decimal, number: int) -> None:

@@ -1,6 +1,6 @@
 """An invoice's statuses and what may follow what; when sums hold, and what may still be ordered, invoiced and paid.
 
-Deliverables, orders and the ledger are net of VAT; payments are parts of an invoice's gross.
+Deliverables, orders and the ledger are net of VAT; payments are parts of an invoice's gross, and `net_paid` is what they pay of its net.
 """
 
 from collections.abc import Collection
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 from procure.contracts.rules import ContractStatus, DeliverableStatus
 from procure.finance.errors import (
@@ -157,3 +158,12 @@ def check_payment_fits(paid: Decimal, amount: Decimal, gross: Decimal) -> None:
         raise PaymentExceedsInvoice(
             f"The invoice comes to {gross:f}, of which {paid:f} is paid; {amount:f} more is more than is owed."
         )
+
+
+def net_paid(paid: Decimal, *, net: Decimal, gross: Decimal) -> Decimal:
+    """What payments of `paid` gross have paid of an invoice's `net`, in proportion: to the hundredth, half to even.
+
+    Of the sum of all payments, never of one: so it never falls, is the same however the sum was split, and all of the net at the end.
+    """
+    hundredths = round(Fraction(net) * Fraction(paid) / Fraction(gross) * 100)
+    return Decimal(hundredths).scaleb(-2)

@@ -1,7 +1,7 @@
 """What finance systems and suppliers record, and the lists that they pull.
 
-Contracts, orders and the outcome's ledger are net; payments are parts of an invoice's gross. The ledger's `paid` grows by the
-invoice's whole net when its last part is paid: a part's share of the net is seldom a whole number of pence, and the ledger is exact.
+Contracts, orders and the outcome's ledger are net; payments are parts of an invoice's gross. With every payment the ledger's `paid`
+grows to the same part of the invoice's net (`rules.net_paid`): all of it with the last one.
 """
 
 from collections.abc import Sequence
@@ -282,6 +282,7 @@ async def record_payment(db: AsyncSession, actor: Actor, external_id: str, data:
     payment = await _insert_payment(db, invoice, external_id, data, now)
     contract = await db.get_one(Contract, invoice.contract_id)
     await _record(db, actor, contract, PaymentRecorded.of(payment), payment)
+    await _spend(db, contract, invoice, payment, paid)
     if paid + payment.amount == invoice.gross:
         await _settle(db, actor, contract, invoice, max(payment.paid_on, last_on or payment.paid_on))
     return payment, True
@@ -348,14 +349,21 @@ async def _insert_payment(
     return payment
 
 
+async def _spend(db: AsyncSession, contract: Contract, invoice: Invoice, payment: Payment, before: Decimal) -> None:
+    """Add to the ledger what this payment adds to the net paid; `before` is the gross paid until then."""
+    old, new = (
+        rules.net_paid(paid, net=invoice.net, gross=invoice.gross) for paid in (before, before + payment.amount)
+    )
+    if new > old:  # a penny of the gross may be less than half a penny of the net
+        reason = f"payment.recorded {payment.external_id}"
+        await outcomes.add_spend(db, contract.outcome_id, contract.lot_id, LedgerKind.PAID, new - old, reason)
+
+
 async def _settle(db: AsyncSession, actor: Actor, contract: Contract, invoice: Invoice, paid_on: date) -> None:
-    """The last part is paid: the invoice's net is spent."""
+    """The last part is paid."""
     invoice.move_to(InvoiceStatus.PAID)
     invoice.paid_on = paid_on
     await _record(db, actor, contract, InvoicePaid.of(invoice), invoice)
-    await outcomes.add_spend(
-        db, contract.outcome_id, contract.lot_id, LedgerKind.PAID, invoice.net, f"invoice.paid {invoice.number}"
-    )
 
 
 async def _record(

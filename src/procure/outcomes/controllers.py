@@ -60,8 +60,8 @@ class OutcomeController(Controller):
         **public(),
     )
     async def read(self, db: Db, actor: Caller, outcome_id: FromPath[UUID]) -> OutcomeView:
-        """An outcome with its measures' progress and the sums committed, accepted and paid."""
-        return await service.view(db, await service.find_outcome(db, actor, outcome_id))
+        """An outcome with its measures' progress and the sums committed, accepted and paid. Who is in the team is the buyer's to see."""
+        return await service.view(db, actor, await service.find_outcome(db, actor, outcome_id))
 
     @post(
         "/",
@@ -72,7 +72,7 @@ class OutcomeController(Controller):
     )
     async def draft(self, db: Db, actor: Caller, data: JSONBody[OutcomeDraft]) -> OutcomeView:
         """Write down the change that is wanted, its measures and its envelope (net)."""
-        return await service.view(db, await service.draft(db, actor, data))
+        return await service.view(db, actor, await service.draft(db, actor, data))
 
     @patch(
         "/{outcome_id:uuid}",
@@ -85,7 +85,7 @@ class OutcomeController(Controller):
         self, db: Db, actor: Caller, outcome_id: FromPath[UUID], data: JSONBody[OutcomePatch]
     ) -> OutcomeView:
         """Change fields of a draft; whoever edits it can't activate it."""
-        return await service.view(db, await service.revise(db, actor, outcome_id, data))
+        return await service.view(db, actor, await service.revise(db, actor, outcome_id, data))
 
     @post(
         "/{outcome_id:uuid}/activate",
@@ -97,7 +97,7 @@ class OutcomeController(Controller):
     )
     async def activate(self, db: Db, actor: Caller, outcome_id: FromPath[UUID]) -> OutcomeView:
         """Put the envelope into force: a budget-holding approver who did not write the outcome."""
-        return await service.view(db, await service.activate(db, actor, outcome_id))
+        return await service.view(db, actor, await service.activate(db, actor, outcome_id))
 
     @post(
         "/{outcome_id:uuid}/end",
@@ -109,7 +109,7 @@ class OutcomeController(Controller):
     )
     async def end(self, db: Db, actor: Caller, outcome_id: FromPath[UUID], data: JSONBody[EndDecision]) -> OutcomeView:
         """Say how it ended: achieved, not_achieved or abandoned, and why. Not while a lot commits more than was accepted."""
-        return await service.view(db, await service.end(db, actor, outcome_id, data))
+        return await service.view(db, actor, await service.end(db, actor, outcome_id, data))
 
     @post(
         "/{outcome_id:uuid}/measures/{measure_id:uuid}/observations",

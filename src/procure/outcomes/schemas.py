@@ -8,10 +8,11 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from procure.kit.actor import Actor
 from procure.kit.fields import Cpv, Line, Name, Paragraph, Quantity
 from procure.kit.money import Money
 from procure.organisations.schemas import Party
-from procure.outcomes.models import Measure, Observation, Option, Outcome, TeamMember
+from procure.outcomes.models import Measure, Observation, Option, Outcome
 from procure.outcomes.rules import Direction, OutcomeStatus
 
 
@@ -198,6 +199,13 @@ class LedgerView(msgspec.Struct, frozen=True, kw_only=True):
     uncommitted: Money
 
 
+class TeamMemberView(msgspec.Struct, frozen=True):
+    """A discipline of the team. Who has it is for the buyer's own people; `person_id` is null for everybody else."""
+
+    discipline: str
+    person_id: UUID | None
+
+
 class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     """An outcome with its measures, their progress, and what is committed, accepted and paid."""
 
@@ -209,7 +217,7 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     statement: str
     beneficiaries: str
     options: list[Option]
-    team: list[TeamMember]
+    team: list[TeamMemberView]
     envelope: Money
     cpv: str | None
     measures: list[MeasureView]
@@ -221,7 +229,8 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
     @classmethod
-    def of(cls, row: Outcome, measures: list[MeasureView], ledger: LedgerView) -> "OutcomeView":
+    def of(cls, row: Outcome, measures: list[MeasureView], ledger: LedgerView, actor: Actor) -> "OutcomeView":
+        is_own = actor.buyer_id == row.buyer_id
         return cls(
             id=row.id,
             reference=row.reference,
@@ -231,7 +240,7 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
             statement=row.statement,
             beneficiaries=row.beneficiaries,
             options=row.options,
-            team=row.team,
+            team=[TeamMemberView(one.discipline, one.person_id if is_own else None) for one in row.team],
             envelope=Money.of(row.envelope, row.currency),
             cpv=row.cpv,
             measures=measures,

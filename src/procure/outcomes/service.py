@@ -337,8 +337,8 @@ async def _latest_observations(db: AsyncSession, outcome_id: UUID) -> dict[UUID,
     return {row.measure_id: row for row in await db.scalars(statement)}
 
 
-async def view(db: AsyncSession, outcome: Outcome) -> OutcomeView:
-    """The whole outcome: measures with progress, and the ledger's sums."""
+async def view(db: AsyncSession, actor: Actor, outcome: Outcome) -> OutcomeView:
+    """The whole outcome: measures with progress, and the ledger's sums; the buyer's own people see who is in the team."""
     await db.flush()
     rows = await db.scalars(select(Measure).where(Measure.outcome_id == outcome.id).order_by(Measure.number))
     latest = await _latest_observations(db, outcome.id)
@@ -347,7 +347,7 @@ async def view(db: AsyncSession, outcome: Outcome) -> OutcomeView:
         seen = latest.get(row.id)
         progress = rules.progress(row.baseline_value, row.target_value, seen.value if seen else None)
         measures.append(MeasureView.of(row, seen, progress))
-    return OutcomeView.of(outcome, measures, await ledger(db, outcome))
+    return OutcomeView.of(outcome, measures, await ledger(db, outcome), actor)
 
 
 async def ledger(db: AsyncSession, outcome: Outcome) -> LedgerView:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from litestar import Controller, MediaType, Response, get
+from litestar import Controller, Response, get
 from litestar.datastructures import CacheControlHeader
 from litestar.params import FromQuery
 
@@ -11,6 +11,7 @@ from procure.awards.schemas import AwardSummary
 from procure.contracts.rules import ContractStatus
 from procure.kit.actor import ANYONE
 from procure.kit.http import ApiRequest, Db, PageAsked, encoded, public
+from procure.kit.pages import html
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.lots import projections
@@ -101,5 +102,4 @@ class RegisterController(Controller):
 @get("/register", include_in_schema=False, cache_control=FRESH, **public())
 async def register_page(db: Db) -> Response[str]:
     """The register as a page: no script, nothing from elsewhere."""
-    page = pages.front(await service.front_page(db))
-    return Response(page, media_type=MediaType.HTML, headers={"Content-Security-Policy": pages.CONTENT_SECURITY_POLICY})
+    return html(pages.front(await service.front_page(db)), pages.OWN_STYLE)

@@ -40,9 +40,7 @@ small { display: block; }
 progress { width: 8rem; accent-color: var(--accent); }
 """
 _HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
-CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+OWN_STYLE = f"style-src 'sha256-{_HASH}'"
 _VOID = frozenset({"meta"})
 
 

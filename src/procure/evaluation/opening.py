@@ -66,6 +66,7 @@ async def _due(sessions: Sessions) -> Sequence[UUID]:
     is_sealed = select(LotSeal).where(LotSeal.lot_id == Lot.id).exists()
     statement = (
         select(Lot.id)
+        # The second is `lot_rules.has_closed`.
         .where(Lot.status == LotStatus.PUBLISHED, Lot.closes_at <= app_now(), or_(~is_sealed, openers == 0))
         .order_by(Lot.closes_at, Lot.id)
     )

@@ -17,6 +17,7 @@ from procure.lots.errors import LotNotFound
 from procure.lots.rules import LotStatus, Phase
 
 _CLOCK = "(SELECT app_now() AS now) AS clock"
+#: `rules.status_at`, with `rules.has_closed`.
 _STATUS = "CASE WHEN status = 'published' AND closes_at <= clock.now THEN 'closed' ELSE status END"
 _BUYER = "json_build_object('id', buyer_id, 'name', buyer_name)"
 

@@ -29,6 +29,7 @@ from procure.bids.rules import BidStatus
 from procure.evaluation import opening
 from procure.journal.models import JournalEntry
 from procure.kit.actor import Actor
+from procure.kit.backoff import Backoff
 from procure.kit.clock import wall_now
 from procure.kit.db import exclude
 from procure.kit.driver import SessionDriver
@@ -213,6 +214,30 @@ async def test_one_lots_trouble_is_nobody_elses_and_its_seal_stands(world: World
     await worker.run_once(world.sessions, world.vault)
     assert await status_of(world, troubled.id) is LotStatus.EVALUATING
     assert await count(world, "bids.sealed", troubled.id) == 1
+
+
+async def test_a_lot_in_trouble_is_met_less_and_less_often_and_the_others_in_every_round(world: World) -> None:
+    troubled = await small_lot(world)
+    share = next((world.settings.keys_path / "vault" / "custodian").glob(f"{troubled.id}.*"))
+    kept = share.read_bytes()
+    share.write_bytes(b"not what was written")
+    await come(world, troubled.closes_at)
+    now_s = 0.0
+    backoff = Backoff(lambda: now_s)
+    with heard() as said:
+        for now_s in map(float, range(18)):  # noqa: B007 - the clock reads it
+            await opening.seal_due(world.sessions, world.vault, backoff)
+        sound = await small_lot(world)
+        await come(world, sound.closes_at)
+        await opening.seal_due(world.sessions, world.vault, backoff)  # while the troubled one is left alone
+    failures = [entry for entry in said if entry["event"] == "sealing failed"]
+    assert [entry["again_in_s"] for entry in failures] == [1, 2, 4, 8, 16]
+    assert {entry["lot_id"] for entry in failures} == {str(troubled.id)}
+    assert await status_of(world, sound.id) is LotStatus.EVALUATING
+    share.write_bytes(kept)
+    now_s = 31.0
+    await opening.seal_due(world.sessions, world.vault, backoff)
+    assert await status_of(world, troubled.id) is LotStatus.EVALUATING
 
 
 async def test_a_key_that_is_not_due_by_the_vaults_own_clock_is_left_for_the_next_round(world: World) -> None:

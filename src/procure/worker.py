@@ -18,6 +18,7 @@ from procure.app import vault_clock
 from procure.evaluation.opening import seal_due
 from procure.health import check_ready
 from procure.kit import logs
+from procure.kit.backoff import Backoff
 from procure.kit.db import Sessions, make_engine, make_sessions
 from procure.kit.driver import SessionDriver
 from procure.kit.errors import Fact
@@ -62,9 +63,9 @@ class Job:
 
 
 def jobs(sessions: Sessions, vault: Vault) -> list[Job]:
-    """All of them."""
+    """All of them, with what they remember from round to round."""
     return [
-        Job("seal", 0.0, partial(seal_due, sessions, vault)),
+        Job("seal", 0.0, partial(seal_due, sessions, vault, Backoff())),
         Job("sweep", SWEEP_EVERY_S, partial(sweep_orphan_keys, sessions, vault)),
     ]
 

@@ -165,7 +165,7 @@ def check_sealable(status: LotStatus, closes_at: datetime, now: datetime, *, is_
 
 def check_openable(closes_at: datetime, now: datetime, *, is_sealed: bool) -> None:
     """After `closes_at` and after the seal, whoever opens (rules b and e)."""
-    if now < closes_at:
+    if not lot_rules.has_closed(closes_at, now):
         raise LotNotClosed("Nobody opens a bid before the lot closes.")
     if not is_sealed:
         raise BidsNotSealed("The lot's bids have to be committed to before one of them is opened.")

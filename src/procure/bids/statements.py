@@ -38,6 +38,7 @@ KEPT_MAX = 1024
 #: Stands in payload and facts where only the database knows the moment; `models.instant` is the same form in Python.
 RECEIVED_AT = "@received_at@"
 
+# `clock.now < lots.closes_at` is the opposite of `lots.rules.has_closed`.
 _OPEN_LOT = """
 WITH clock AS MATERIALIZED (
   SELECT app_now() AS now
@@ -68,7 +69,8 @@ _UPDATE = """, bid AS (
   RETURNING bids.received_at
 )"""
 
-# `in_time`: the insert may have waited for another transaction of the same supplier; what is stored after the deadline is late.
+# `in_time`: the insert may have waited for another transaction of the same supplier; what is stored after the deadline is late (the
+# opposite of `lots.rules.has_closed`).
 _RECORD = """, entry AS (
   INSERT INTO journal_entries (at, type, event_version, object_type, object_id, object_version, organisation_id, client_id,
     person_id, request_id, payload, digest, personal_hash, hold, is_public, audience_organisations, audience_roles,

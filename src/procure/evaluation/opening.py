@@ -27,6 +27,7 @@ from procure.journal.events import Refusal, Refused, within
 from procure.journal.models import JournalEntry
 from procure.kit import clock
 from procure.kit.actor import SYSTEM, Actor, Role, require_person
+from procure.kit.backoff import Backoff
 from procure.kit.clock import app_now
 from procure.kit.db import Sessions, transaction
 from procure.kit.errors import Fact
@@ -43,15 +44,20 @@ log = structlog.get_logger(__name__)
 NO_BIDS = "No bid was received by the deadline."
 
 
-async def seal_due(sessions: Sessions, vault: Vault) -> None:
-    """Seal every lot that has closed, and open those that nobody has to approve. Run it as often and as many times as you like."""
-    for lot_id in await _due(sessions):
+async def seal_due(sessions: Sessions, vault: Vault, backoff: Backoff) -> None:
+    """Seal every lot that has closed, and open those that nobody has to approve. Run it as often and as many times as you like.
+
+    A lot that failed is left alone for a while, longer each time.
+    """
+    for lot_id in backoff.ready(await _due(sessions)):
         try:
             await _seal_and_open(sessions, vault, lot_id)
-        except KeyNotDue:
-            log.info("key not due", lot_id=str(lot_id))  # the vault's own clock is behind: the next round's
+        except KeyNotDue:  # the vault's own clock is behind
+            log.info("key not due", lot_id=str(lot_id), again_in_s=backoff.failed(lot_id))
         except Exception:  # one lot's trouble must not hold up the others
-            log.exception("sealing failed", lot_id=str(lot_id))
+            log.exception("sealing failed", lot_id=str(lot_id), again_in_s=backoff.failed(lot_id))
+        else:
+            backoff.succeeded(lot_id)
 
 
 async def _due(sessions: Sessions) -> Sequence[UUID]:
@@ -60,6 +66,7 @@ async def _due(sessions: Sessions) -> Sequence[UUID]:
     is_sealed = select(LotSeal).where(LotSeal.lot_id == Lot.id).exists()
     statement = (
         select(Lot.id)
+        # The second is `lot_rules.has_closed`.
         .where(Lot.status == LotStatus.PUBLISHED, Lot.closes_at <= app_now(), or_(~is_sealed, openers == 0))
         .order_by(Lot.closes_at, Lot.id)
     )

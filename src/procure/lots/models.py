@@ -136,5 +136,6 @@ class Lot(Versioned, Base):
 
 def status_now() -> ColumnElement[str]:
     """`rules.status_at` as an expression; a property test holds the two together."""
+    # `rules.has_closed`
     is_closed = (Lot.status == LotStatus.PUBLISHED) & (Lot.closes_at <= app_now())
     return case((is_closed, LotStatus.CLOSED.value), else_=cast(Lot.status, Text))

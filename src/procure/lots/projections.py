@@ -18,8 +18,10 @@ from procure.lots.errors import LotNotFound
 from procure.lots.rules import LotStatus, Phase
 
 _CLOCK = "(SELECT app_now() AS now) AS clock"
+#: `rules.status_at`, with `rules.has_closed`.
 _STATUS = "CASE WHEN status = 'published' AND closes_at <= clock.now THEN 'closed' ELSE status END"
-_BUYER = "json_build_object('id', buyer_id, 'name', buyer_name)"
+# Written out: cheaper than json_build_object, and without its spaces. Only a name has anything to escape.
+_BUYER = """('{"id":"' || buyer_id || '","name":' || to_json(buyer_name) || '}')::json"""
 
 
 def _fields(fields: dict[str, str]) -> str:
@@ -28,7 +30,7 @@ def _fields(fields: dict[str, str]) -> str:
 
 
 def _money(amount: str) -> str:
-    return f"json_build_object('amount', ({amount})::text, 'currency', currency)"
+    return f"""('{{"amount":"' || ({amount}) || '","currency":"' || currency || '"}}')::json"""
 
 
 def _base64(column: str) -> str:
@@ -69,7 +71,7 @@ _VIEW = {
     "starts_on": "starts_on",
     "duration_days": "duration_days",
     "ceiling": _money("ceiling"),
-    "further_iterations": (f"json_build_object('count', further_iterations, 'ceiling', {_money('further_ceiling')})"),
+    "further_iterations": f"""('{{"count":' || further_iterations || ',"ceiling":' || {_money("further_ceiling")} || '}}')::json""",
     "estimate": _money("ceiling + further_iterations * further_ceiling"),
     "enquiries_close_at": "app_instant(enquiries_close_at)",
     "closes_at": "app_instant(closes_at)",

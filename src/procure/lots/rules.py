@@ -102,9 +102,17 @@ class Offer:
         return self.starts_on + timedelta(days=self.duration_days)
 
 
+def has_closed(closes_at: datetime, now: datetime) -> bool:
+    """The deadline (rules a, b and h): what happens at `closes_at` itself is late. Every comparison of the two is this one.
+
+    In SQL it stands in `models.status_now`, `projections`, `bids.statements` and `evaluation.opening`; a test holds all to it.
+    """
+    return now >= closes_at
+
+
 def status_at(status: LotStatus, closes_at: datetime, now: datetime) -> LotStatus:
     """The status as it is at `now`: a published lot is closed from `closes_at` on. `models.status_now` is the same in SQL."""
-    return LotStatus.CLOSED if status is LotStatus.PUBLISHED and now >= closes_at else status
+    return LotStatus.CLOSED if status is LotStatus.PUBLISHED and has_closed(closes_at, now) else status
 
 
 def check_content(offer: Offer, limits: Limits) -> None:

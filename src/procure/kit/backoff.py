@@ -1,0 +1,38 @@
+"""What fails again and again is tried less and less often, so that it neither floods the log nor takes the others' time."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
+
+PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 300.0
+
+
+class _Pause(NamedTuple):
+    seconds: float
+    until_s: float
+
+
+@dataclass(slots=True)
+class Backoff:
+    """One job's subjects that failed, in this process's memory: each is left alone for a second, then twice as long each time."""
+
+    clock: Callable[[], float] = time.monotonic
+    _pauses: dict[UUID, _Pause] = field(default_factory=dict)
+
+    def ready(self, subjects: Sequence[UUID]) -> list[UUID]:
+        """Those of `subjects`, which are all there are, that are not being left alone. What is no subject any more is forgotten."""
+        now_s = self.clock()
+        self._pauses = {one: self._pauses[one] for one in subjects if one in self._pauses}
+        return [one for one in subjects if one not in self._pauses or self._pauses[one].until_s <= now_s]
+
+    def failed(self, subject: UUID) -> float:
+        """The seconds for which it is left alone now."""
+        before = self._pauses.get(subject)
+        seconds = min(2 * before.seconds, PAUSE_MAX_S) if before else PAUSE_MIN_S
+        self._pauses[subject] = _Pause(seconds, self.clock() + seconds)
+        return seconds
+
+    def succeeded(self, subject: UUID) -> None:
+        self._pauses.pop(subject, None)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -77,6 +77,7 @@ from procure.kit.errors import Fact
 from procure.kit.paging import Paging
 from procure.lots import service as lots
 from procure.lots.errors import LotStateWrong
+from procure.lots.events import LotPublished
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus
 from procure.lots.schemas import Notice
@@ -166,8 +167,20 @@ async def test_the_publications_digest_is_that_of_the_public_entry(
 ) -> None:
     lot = await published_lot(db, buyer, vault)
     entry = (await db.scalars(select(JournalEntry).where(JournalEntry.type == "lot.published"))).one()
-    payload = json.loads(entry.payload) | {"object_version": None}
-    assert documents.DocumentLot.of(lot).publication == digest(payload).hex()
+    stored = await db.scalar(text("SELECT payload::text FROM journal_entries WHERE type = 'lot.published'"))
+    assert stored == entry.payload
+    assert lot.publication_digest == hashlib.sha256(entry.payload.encode()).digest()
+    assert documents.DocumentLot.of(lot).publication == lot.publication_digest.hex()
+
+
+async def test_a_later_shape_of_the_event_changes_no_publications_digest(
+    db: AsyncSession, buyer: Council, vault: FileKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lot = await published_lot(db, buyer, vault)
+    before = documents.DocumentLot.of(lot)
+    monkeypatch.setattr(LotPublished, "of", lambda _: None)
+    lot.title = "Another title"
+    assert documents.DocumentLot.of(lot).publication == before.publication
 
 
 async def test_a_contract_is_drawn_up_once_by_the_buyer_from_an_approved_award(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -80,7 +81,7 @@ from procure.lots.errors import LotStateWrong
 from procure.lots.events import LotPublished
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus
-from procure.lots.schemas import Notice
+from procure.lots.schemas import LotDraft, Notice
 from procure.organisations.models import Organisation
 from procure.outcomes import service as outcomes
 from procure.outcomes.errors import OutcomeNotActive
@@ -639,6 +640,20 @@ async def test_the_next_lot_can_be_published_as_it_stands(db: AsyncSession, buye
     if following.policy.ceremony.notice_required:
         await lots.record_notice(db, buyer.officer, following.id, Notice("3", "ocds-h6vhtk-3", await clock.now(db)))
     assert (await lots.publish(db, buyer.approver, vault, following.id)).status is LotStatus.PUBLISHED
+
+
+async def test_every_field_of_a_lot_is_taken_over_by_the_next_one(
+    db: AsyncSession, buyer: Council, vault: FileKeyring
+) -> None:
+    """Not moved by a day, the draft is the lot's own content, but for what it follows: also of a field that is added later."""
+    lot = await published_lot(db, buyer, vault, validity_days=61)
+    draft = iterations._next_draft(lot, 0)
+    assert draft.follows_id == lot.id
+    columns = lots._columns(msgspec.structs.asdict(msgspec.structs.replace(draft, follows_id=lot.follows_id)))
+    assert columns == {name: getattr(lot, name) for name in columns}
+    assert (
+        len(columns) == len(LotDraft.__struct_fields__) + 2
+    )  # the currency and the further ceiling are columns of their own
 
 
 async def test_stopping_is_the_end(db: AsyncSession, buyer: Council, contract: Contract) -> None:

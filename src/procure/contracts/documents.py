@@ -12,8 +12,6 @@ import msgspec
 
 from procure.awards.models import Award
 from procure.bids.models import Bid
-from procure.kit.canonical import digest
-from procure.lots.events import LotPublished
 from procure.lots.models import Lot
 from procure.organisations.models import Organisation
 from procure.outcomes.models import Outcome
@@ -43,7 +41,7 @@ class DocumentOutcome(msgspec.Struct, frozen=True):
 
 
 class DocumentLot(msgspec.Struct, frozen=True):
-    """The competition. `publication` is SHA-256 of the canonical `lot.published` payload with `object_version` null."""
+    """The competition. `publication` is SHA-256 of the public `lot.published` entry's payload, byte for byte."""
 
     id: UUID
     reference: str
@@ -52,8 +50,8 @@ class DocumentLot(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, lot: Lot) -> "DocumentLot":
-        published = msgspec.structs.replace(LotPublished.of(lot), object_version=None)
-        return cls(lot.id, lot.reference, lot.title, digest(published).hex())
+        assert lot.publication_digest is not None
+        return cls(lot.id, lot.reference, lot.title, lot.publication_digest.hex())
 
 
 class DocumentAward(msgspec.Struct, frozen=True):

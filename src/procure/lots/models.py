@@ -101,6 +101,8 @@ class Lot(Versioned, Base):
     prepared_by: Mapped[list[UUID]]
     published_by: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
     published_at: Mapped[datetime | None]
+    #: SHA-256 of the `lot.published` entry's payload, as the journal holds it.
+    publication_digest: Mapped[bytes | None]
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())

@@ -17,6 +17,7 @@ from procure.journal.events import PUBLIC, Audience, within
 from procure.kit import clock
 from procure.kit.actor import Actor, SamePerson, require_person
 from procure.kit.body import given
+from procure.kit.canonical import digest
 from procure.kit.db import exclude
 from procure.kit.errors import Faults
 from procure.kit.ids import new_id
@@ -229,7 +230,9 @@ async def publish(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID) ->
     _take_key(lot, await vault.make_lot_key(lot.id, lot.closes_at))
     lot.move_to(LotStatus.PUBLISHED)
     lot.published_by, lot.published_at = actor.person_id, now
-    await journal.record(db, actor, LotPublished.of(lot), PUBLIC)
+    event = LotPublished.of(lot)
+    lot.publication_digest = digest(event)
+    await journal.record(db, actor, event, PUBLIC)
     return lot
 
 

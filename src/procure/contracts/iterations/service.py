@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -154,28 +155,19 @@ async def _check_none_follows(db: AsyncSession, lot: Lot) -> None:
 
 
 def _next_draft(lot: Lot, days: int) -> LotDraft:
-    def money(amount: Decimal) -> Money:
-        return Money.of(amount, lot.currency)
-
-    return LotDraft(
-        outcome_id=lot.outcome_id,
-        title=lot.title,
-        phase=lot.phase,
-        brief=lot.brief,
-        deliverables=[_deliverable(one, days) for one in lot.deliverables],
-        measure_ids=lot.measure_ids,
-        starts_on=lot.starts_on + timedelta(days=days),
-        duration_days=lot.duration_days,
-        ceiling=money(lot.ceiling),
-        criteria=[_criterion(one) for one in lot.criteria],
-        enquiries_close_at=rules.moved(lot.enquiries_close_at, days),
-        closes_at=rules.moved(lot.closes_at, days),
-        further_iterations=FurtherIterations(lot.further_iterations, money(lot.further_ceiling)),
-        route=lot.route,
-        pricing=lot.pricing,
-        validity_days=lot.validity_days,
-        follows_id=lot.id,
-    )
+    """Every field of a draft is the lot's own, a field added later as well, but for those that move or are held in another form."""
+    other: dict[str, Any] = {
+        "follows_id": lot.id,
+        "starts_on": lot.starts_on + timedelta(days=days),
+        "enquiries_close_at": rules.moved(lot.enquiries_close_at, days),
+        "closes_at": rules.moved(lot.closes_at, days),
+        "deliverables": [_deliverable(one, days) for one in lot.deliverables],
+        "criteria": [_criterion(one) for one in lot.criteria],
+        "ceiling": Money.of(lot.ceiling, lot.currency),
+        "further_iterations": FurtherIterations(lot.further_iterations, Money.of(lot.further_ceiling, lot.currency)),
+    }
+    same: dict[str, Any] = {name: getattr(lot, name) for name in LotDraft.__struct_fields__ if name not in other}
+    return LotDraft(**same, **other)
 
 
 def _deliverable(one: Deliverable, days: int) -> DeliverableDraft:

@@ -150,7 +150,7 @@ async def test_every_fault_of_a_token_is_one_and_the_same_answer(
         "Bearer ",
         "Bearer null",
         "Bearer \xe9",
-        "Bearer " + "A" * 100_000,
+        "Bearer " + "A" * 30_000,
         "",
     ]
     said = set()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import hypothesis
 import pytest
 from litestar import Litestar
 from sqlalchemy import text
@@ -27,6 +28,9 @@ from procure.migrations import migrate
 from procure.vault.keyring import FileKeyring
 
 BASE_URL = "http://procure.test"
+# No test depends on how fast the machine is.
+hypothesis.settings.register_profile("procure", deadline=None)
+hypothesis.settings.load_profile("procure")
 #: Durability is not what these tests are about; the fault drills run with it.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 

@@ -7,7 +7,7 @@ from itertools import product
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from procure.contracts import rules
@@ -395,7 +395,6 @@ def policy(ceremony: Ceremony) -> Policy:
 instants = st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
-@settings(deadline=None)  # the first reading of a year's bank holidays is slow
 @given(
     now=instants,
     closes_at=instants,

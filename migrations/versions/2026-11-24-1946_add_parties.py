@@ -121,7 +121,7 @@ def upgrade() -> None:
     op.execute("GRANT SELECT, INSERT, UPDATE ON clients TO procure_app")
     op.execute("GRANT SELECT, INSERT, UPDATE ON memberships TO procure_app")
     op.execute("GRANT SELECT, INSERT, UPDATE ON organisations TO procure_app")
-    op.execute("GRANT SELECT, INSERT, UPDATE ON persons TO procure_app")
+    op.execute("GRANT SELECT, INSERT ON persons TO procure_app")
 
 
 def downgrade() -> None:

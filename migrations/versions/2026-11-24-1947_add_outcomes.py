@@ -122,7 +122,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_observations_measure_id", "observations", ["measure_id", "observed_on", "id"], unique=False)
     op.create_index(op.f("ix_observations_outcome_id"), "observations", ["outcome_id"], unique=False)
-    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON measures TO procure_app")
+    op.execute("GRANT SELECT, INSERT, DELETE ON measures TO procure_app")
     op.execute("GRANT SELECT, INSERT ON observations TO procure_app")
     op.execute("GRANT SELECT, INSERT ON outcome_ledger TO procure_app")
     op.execute("GRANT SELECT, INSERT, UPDATE ON outcomes TO procure_app")

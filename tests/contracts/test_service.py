@@ -43,7 +43,7 @@ from procure.contracts import documents, rules
 from procure.contracts import service as contracts
 from procure.contracts.deliverables import service as deliverables
 from procure.contracts.deliverables.errors import DeliverableNotFound, DeliverableStateWrong, ReworkSpent
-from procure.contracts.deliverables.schemas import Delivery, Verdict, VerdictOnCriterion
+from procure.contracts.deliverables.schemas import CriterionVerdictDraft, Delivery, Verdict
 from procure.contracts.endings import service as endings
 from procure.contracts.endings.errors import DeliverablesOpen, NotAtBoundary, RetrospectiveClosed
 from procure.contracts.endings.schemas import Completion
@@ -487,7 +487,7 @@ async def test_silence_is_overdue_and_never_acceptance(db: AsyncSession, buyer: 
 async def test_a_deliverable_is_decided_once_by_a_person_of_the_buyer_who_did_not_hand_it_in(
     db: AsyncSession, buyer: Council, contract: Contract
 ) -> None:
-    met = Verdict([VerdictOnCriterion(0, met=True), VerdictOnCriterion(1, met=True)])
+    met = Verdict([CriterionVerdictDraft(0, met=True), CriterionVerdictDraft(1, met=True)])
     winner = await bidder(db, contract.supplier_id)
     await refused(deliverables.decide(db, buyer.service_owner, contract.id, "D1", met), DeliverableStateWrong)
     await refused(deliverables.submit(db, winner, contract.id, "D9", Delivery("Done.")), DeliverableNotFound)

@@ -1,6 +1,7 @@
 """Opening and evaluation over HTTP."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,9 +22,13 @@ from build import (
 )
 from calls import Call, ok, problem
 from procure.bids import service as bids
+from procure.bids.models import Bid
 from procure.evaluation import opening
+from procure.identity.rules import ROLES_OF
 from procure.journal.models import JournalEntry
-from procure.kit.actor import Actor, Role
+from procure.kit.actor import Actor, OrganisationKind, Role
+from procure.kit.scopes import ROLE_SCOPES
+from procure.organisations.models import Organisation
 from procure.vault.keyring import FileKeyring
 
 FREE = {"has_conflict": False, "declaration": "None."}
@@ -186,3 +191,21 @@ async def test_nobody_evaluates_a_lot_that_is_still_open(db: AsyncSession, call:
     problem(await call.post(buyer.designer, f"{path}/scores/lock"), 409, "lot-state-wrong")
     problem(await call.put(buyer.designer, f"{path}/consensus", sheet), 409, "lot-state-wrong")
     problem(await call.post(buyer.designer, f"{path}/conclude"), 409, "lot-state-wrong")
+
+
+async def test_an_evaluation_is_not_a_suppliers_to_read(db: AsyncSession, call: Call, vault: FileKeyring) -> None:
+    """Neither before nor after the award; not even a bidder of the lot, whose own assessment comes with the award."""
+    _, path, _ = await evaluating(db, vault)
+    lot_id = UUID(path.rpartition("/")[2])
+    supplier_id = (await db.scalars(select(Bid.supplier_id).where(Bid.lot_id == lot_id).limit(1))).one()
+    party = await db.get_one(Organisation, supplier_id)
+    readers = [await seat(db, party, role) for role in sorted(ROLES_OF[OrganisationKind.SUPPLIER])]
+    await db.commit()
+    for reader in readers:
+        for name in ("panel", "scores", "ranking"):
+            problem(await call.get(reader, f"{path}/{name}"), 403, "scope-missing")
+
+
+def test_no_role_of_a_supplier_has_a_scope_of_evaluations() -> None:
+    held = {scope for role in ROLES_OF[OrganisationKind.SUPPLIER] for scope in ROLE_SCOPES[role]}
+    assert not [scope for scope in held if scope.startswith("evaluations:")]

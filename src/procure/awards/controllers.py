@@ -18,7 +18,7 @@ from procure.awards.errors import (
     NotNextInRank,
 )
 from procure.awards.rules import AwardStatus
-from procure.awards.schemas import AssessmentView, AwardSummary, AwardView, Decision, Recommendation, Withdrawal
+from procure.awards.schemas import AssessmentView, AwardSummary, AwardView, Recommendation, Refusal, Withdrawal
 from procure.kit import clock
 from procure.kit.actor import PersonNeeded, SamePerson
 from procure.kit.http import Caller, Db, PageAsked, public, requires
@@ -118,7 +118,7 @@ class AwardController(Controller):
         responses=problems(AwardNotFound, PersonNeeded, SamePerson, AwardNotRecommended),
         **requires(Scope.AWARDS_APPROVE),
     )
-    async def refuse(self, db: Db, actor: Caller, award_id: FromPath[UUID], data: JSONBody[Decision]) -> AwardView:
+    async def refuse(self, db: Db, actor: Caller, award_id: FromPath[UUID], data: JSONBody[Refusal]) -> AwardView:
         """Refuse what another person recommended, with a reason; the officer recommends again."""
         return await service.view(db, actor, await service.refuse(db, actor, award_id, data.reason))
 

@@ -33,7 +33,7 @@ class Recommendation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Paragraph
 
 
-class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why a recommendation is refused; the buyer's own."""
 
     EXAMPLE: ClassVar[object] = {"reason": "The recommendation does not say how the lowest price was checked."}
@@ -62,7 +62,7 @@ class AwardedLot(msgspec.Struct, frozen=True):
         return cls(lot.id, lot.reference, lot.title, lot.status)
 
 
-class Internals(msgspec.Struct, frozen=True, kw_only=True):
+class AwardInternals(msgspec.Struct, frozen=True, kw_only=True):
     """What only the buyer sees: who recommended and decided, and why."""
 
     bid_id: UUID
@@ -86,7 +86,7 @@ class AwardView(msgspec.Struct, frozen=True, kw_only=True):
     notice: Notice | None
     standstill_ends_at: datetime | None
     withdrawn_reason: str | None
-    internal: Internals | None
+    internal: AwardInternals | None
     created_at: datetime
     version: int
 
@@ -116,8 +116,8 @@ def _notice(row: Award) -> Notice | None:
     return Notice(row.notice_id, row.notice_ocid, row.notice_at)
 
 
-def _internals(row: Award) -> Internals:
-    return Internals(
+def _internals(row: Award) -> AwardInternals:
+    return AwardInternals(
         bid_id=row.bid_id,
         reason=row.reason,
         recommended_by=row.recommended_by,

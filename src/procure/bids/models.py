@@ -21,7 +21,7 @@ class Price(msgspec.Struct, frozen=True):
     amount: Decimal
 
 
-class Answer(msgspec.Struct, frozen=True):
+class CriterionAnswer(msgspec.Struct, frozen=True):
     """What the bid says to one criterion of quality or social value."""
 
     criterion_id: str
@@ -39,7 +39,7 @@ class BidContent(msgspec.Struct, frozen=True):
     """What is sealed. In the row only once the bid has been opened."""
 
     prices: list[Price]
-    answers: list[Answer]
+    answers: list[CriterionAnswer]
     team: list[BidMember]
 
     @property

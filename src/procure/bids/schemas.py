@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from procure.bids.models import Answer, Bid, BidContent, BidMember, LotSeal, Price, SealedBid
+from procure.bids.models import Bid, BidContent, BidMember, CriterionAnswer, LotSeal, Price, SealedBid
 from procure.bids.rules import BidStatus, Given, SealingMode
 from procure.kit.fields import Markdown, Name
 from procure.kit.money import CENT, Money
@@ -22,7 +22,7 @@ class PriceDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price: Money
 
 
-class AnswerDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CriterionAnswerDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What you say to one criterion of quality or social value. The criterion of price is answered by the prices."""
 
     criterion_id: PlaceId
@@ -55,7 +55,7 @@ class BidDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     }
 
     prices: Annotated[list[PriceDraft], Meta(max_length=100)]
-    answers: Annotated[list[AnswerDraft], Meta(max_length=20)]
+    answers: Annotated[list[CriterionAnswerDraft], Meta(max_length=20)]
     team: Annotated[list[BidMemberDraft], Meta(max_length=50)]
 
     def given(self) -> Given:
@@ -70,7 +70,7 @@ class BidDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """As it is sealed, once it has been judged: amounts with two places, in the lot's currency."""
         return BidContent(
             prices=[Price(one.deliverable_id, one.price.value.quantize(CENT)) for one in self.prices],
-            answers=[Answer(one.criterion_id, one.text) for one in self.answers],
+            answers=[CriterionAnswer(one.criterion_id, one.text) for one in self.answers],
             team=[BidMember(one.name, one.discipline) for one in self.team],
         )
 
@@ -133,16 +133,16 @@ class PricedDeliverable(msgspec.Struct, frozen=True):
     price: Money
 
 
-class ContentView(msgspec.Struct, frozen=True, kw_only=True):
+class BidContentView(msgspec.Struct, frozen=True, kw_only=True):
     """What an opened bid says. `total` is the sum of its prices, net."""
 
     prices: list[PricedDeliverable]
-    answers: list[Answer]
+    answers: list[CriterionAnswer]
     team: list[BidMember]
     total: Money
 
     @classmethod
-    def of(cls, content: BidContent, currency: str) -> "ContentView":
+    def of(cls, content: BidContent, currency: str) -> "BidContentView":
         return cls(
             prices=[PricedDeliverable(one.deliverable_id, Money.of(one.amount, currency)) for one in content.prices],
             answers=content.answers,
@@ -165,7 +165,7 @@ class BidView(msgspec.Struct, frozen=True, kw_only=True):
     sealing_mode: SealingMode
     opened_at: datetime | None
     end_reason: str | None
-    content: ContentView | None
+    content: BidContentView | None
 
     @classmethod
     def of(cls, row: Bid, status: BidStatus, currency: str) -> "BidView":
@@ -181,7 +181,7 @@ class BidView(msgspec.Struct, frozen=True, kw_only=True):
             sealing_mode=row.sealing_mode,
             opened_at=row.opened_at,
             end_reason=row.end_reason,
-            content=ContentView.of(row.content, currency) if row.content else None,
+            content=BidContentView.of(row.content, currency) if row.content else None,
         )
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from procure.bids.models import Bid
 from procure.bids.rules import BidStatus
-from procure.bids.schemas import ContentView
+from procure.bids.schemas import BidContentView
 from procure.evaluation.models import Consensus, PanelMember, RankedBid, Score
 from procure.evaluation.scoring import SCORE_MAX, written
 from procure.kit.fields import Name, Paragraph
@@ -50,7 +50,7 @@ class OpenedBidView(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     opened_at: datetime | None
     end_reason: str | None
-    content: ContentView | None
+    content: BidContentView | None
     version: int
 
     @classmethod
@@ -64,7 +64,7 @@ class OpenedBidView(msgspec.Struct, frozen=True, kw_only=True):
             received_at=row.received_at,
             opened_at=row.opened_at,
             end_reason=row.end_reason,
-            content=ContentView.of(row.content, currency) if row.content else None,
+            content=BidContentView.of(row.content, currency) if row.content else None,
             version=row.version,
         )
 

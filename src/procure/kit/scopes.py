@@ -45,11 +45,11 @@ class Scope(StrEnum):
     SANDBOX_CLOCK = "sandbox:clock"
 
 
+#: What both sides of the market read, each its own and what is public. An evaluation is the buyer's alone.
 _READS = {
     Scope.AWARDS_READ,
     Scope.BIDS_READ,
     Scope.CONTRACTS_READ,
-    Scope.EVALUATIONS_READ,
     Scope.LOTS_READ,
     Scope.ORGANISATIONS_READ,
     Scope.OUTCOMES_READ,
@@ -63,12 +63,13 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
             Scope.AWARDS_APPROVE,
             Scope.BIDS_OPEN,
             Scope.CONTRACTS_SIGN,
+            Scope.EVALUATIONS_READ,
             Scope.LOTS_CANCEL,
             Scope.LOTS_PUBLISH,
             Scope.OUTCOMES_ACTIVATE,
         }
     ),
-    Role.AUDITOR: frozenset(_READS | {Scope.FINANCE_READ}),
+    Role.AUDITOR: frozenset(_READS | {Scope.EVALUATIONS_READ, Scope.FINANCE_READ}),
     Role.BIDDER: frozenset(
         _READS
         | {
@@ -92,6 +93,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
             Scope.CONTRACTS_MANAGE,
             Scope.ENQUIRIES_ANSWER,
             Scope.EVALUATIONS_MANAGE,
+            Scope.EVALUATIONS_READ,
             Scope.LOTS_WRITE,
             Scope.OUTCOMES_OBSERVE,
             Scope.OUTCOMES_WRITE,

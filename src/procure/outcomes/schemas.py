@@ -16,7 +16,7 @@ from procure.outcomes.models import Measure, Observation, Option, Outcome
 from procure.outcomes.rules import Direction, OutcomeStatus
 
 
-class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DatedValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A value on a day; the value is a decimal string in the measure's unit."""
 
     value: Quantity
@@ -44,8 +44,8 @@ class MeasureDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Line
     unit: Name
     direction: Direction
-    baseline: Point
-    target: Point
+    baseline: DatedValue
+    target: DatedValue
     method: Line
 
 
@@ -169,10 +169,10 @@ class MeasureView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     unit: str
     direction: Direction
-    baseline: Point
-    target: Point
+    baseline: DatedValue
+    target: DatedValue
     method: str
-    latest: Point | None
+    latest: DatedValue | None
     progress: str | None
 
     @classmethod
@@ -182,10 +182,10 @@ class MeasureView(msgspec.Struct, frozen=True, kw_only=True):
             name=row.name,
             unit=row.unit,
             direction=row.direction,
-            baseline=Point(plain(row.baseline_value), row.baseline_on),
-            target=Point(plain(row.target_value), row.target_on),
+            baseline=DatedValue(plain(row.baseline_value), row.baseline_on),
+            target=DatedValue(plain(row.target_value), row.target_on),
             method=row.method,
-            latest=Point(plain(latest.value), latest.observed_on) if latest else None,
+            latest=DatedValue(plain(latest.value), latest.observed_on) if latest else None,
             progress=f"{progress:f}" if progress is not None else None,
         )
 

@@ -22,7 +22,7 @@ class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     links: Annotated[list[Link], Meta(max_length=20)] = []
 
 
-class VerdictOnCriterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CriterionVerdictDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The answer to one acceptance criterion, by its place in the list (0 is the first)."""
 
     criterion: Annotated[int, Meta(ge=0, le=100)]
@@ -41,4 +41,4 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ]
     }
 
-    verdicts: Annotated[list[VerdictOnCriterion], Meta(min_length=1, max_length=40)]
+    verdicts: Annotated[list[CriterionVerdictDraft], Meta(min_length=1, max_length=40)]

@@ -31,6 +31,7 @@ from procure.journal.service import record_refusal
 from procure.kit import clock, logs
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
 from procure.kit.driver import Driver, PooledDriver, SessionDriver
+from procure.kit.headers import cors, with_headers
 from procure.kit.http import ApiRequest, authorise, provide_actor, provide_db, provide_page, with_request_id
 from procure.kit.intake import with_limits, with_whole_body
 from procure.kit.problems import HANDLERS
@@ -109,6 +110,7 @@ def create_app(
             "vault": Provide(provide_vault, sync_to_thread=False),
         },
         before_request=authorise,
+        cors_config=cors(settings.origins()),
         exception_handlers=dict(HANDLERS),
         request_class=ApiRequest,
         request_max_body_size=settings.body_max_bytes,
@@ -117,7 +119,8 @@ def create_app(
         logging_config=None,
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
-    app.asgi_handler = with_request_id(with_limits(with_whole_body(app.asgi_handler)))
+    answering = with_request_id(with_limits(with_whole_body(app.asgi_handler)))
+    app.asgi_handler = with_headers(answering, is_tls=settings.base_url.startswith("https:"))
     return app
 
 

@@ -22,6 +22,7 @@ from procure.kit import body
 from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
 from procure.kit.errors import Fault, Forbidden, Malformed
+from procure.kit.headers import is_preflight
 from procure.kit.ids import new_id
 from procure.kit.logs import REQUEST_ID
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
@@ -198,8 +199,8 @@ def request_id_of(scope: Scope) -> str:
 def with_request_id(app: ASGIApp) -> ASGIApp:
     """Around the whole application: a request id in state, log context and reply header, and one log line per request.
 
-    Here too, since the router knows neither rightly: HEAD is GET without its body (RFC 9110, section 9.3.2), and OPTIONS
-    names every method of the path.
+    Here too, since the router knows neither rightly: HEAD is GET without its body (RFC 9110, section 9.3.2), and OPTIONS, where
+    it is no preflight of CORS, names every method of the path.
     """
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
@@ -221,7 +222,9 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
 
         token = REQUEST_ID.set(request_id)
         try:
-            if method == "OPTIONS" and (allowed := allowed_methods(scope["litestar_app"], scope["path"])):
+            litestar = scope["litestar_app"]
+            is_plain = method == "OPTIONS" and not is_preflight(scope, litestar.cors_config)
+            if is_plain and (allowed := allowed_methods(litestar, scope["path"])):
                 await _answer_options(allowed, send_with_id)
             else:
                 scope["method"] = HttpMethod.GET if method == "HEAD" else scope["method"]

@@ -1,10 +1,14 @@
 """Settings, from `PROCURE_*` environment variables and nowhere else."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+
+#: Scheme, host and port in the spelling of RFC 6454, and never `*`: whose pages may ask is a decision.
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
 class SettingsFault(Exception):
@@ -30,6 +34,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_lifetime_s: int = 3600
     #: How often the worker looks for what time has made due, seconds.
     worker_interval_s: float = 1.0
+
+    #: Origins whose pages may call this service from a browser (CORS), separated by commas; none by default.
+    cors_origins: str = ""
+
+    def origins(self) -> list[str]:
+        """Those of `cors_origins`, each as a browser sends it: scheme, host, port."""
+        found = [one.strip() for one in self.cors_origins.split(",") if one.strip()]
+        for one in found:
+            if not _ORIGIN.fullmatch(one):
+                raise SettingsFault(f"PROCURE_CORS_ORIGINS: {one!r} is not an origin like https://portal.example.")
+        return found
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

@@ -1,0 +1,83 @@
+"""Headers that every reply has: who may keep it, what a browser may make of it, and whose pages may read it.
+
+After RFC 9111 (caching), OWASP's REST Security Cheat Sheet and the Fetch Standard (CORS). What a handler has said itself stands.
+"""
+
+from collections.abc import Sequence
+
+from litestar.config.cors import CORSConfig
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+#: An answer is data: a browser runs, frames and guesses nothing. Pages that are meant to be looked at say what they load.
+_DATA: RawHeaders = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+]
+#: A year of nothing but TLS (RFC 6797), told only where this service's own address is one of TLS.
+_TLS: RawHeaders = [(b"strict-transport-security", b"max-age=31536000")]
+
+#: Kept by nobody: acts, refusals, tokens, and whatever tells about bids.
+_NO_STORE = b"no-store"
+#: Kept by anybody, and asked for again each time: what is public changes at a deadline, to the microsecond.
+_PUBLIC = b"public, no-cache"
+#: Kept by the caller alone, and asked for again each time: another token is shown something else.
+_PRIVATE = b"private, no-cache"
+
+#: What a portal in a browser reads beside the body.
+EXPOSED = ["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
+PREFLIGHT_MAX_AGE_S = 600
+
+
+def with_headers(app: ASGIApp, *, is_tls: bool) -> ASGIApp:
+    """Around everything that answers."""
+    always = [*_DATA, *_TLS] if is_tls else _DATA
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given: RawHeaders = list(message.get("headers", []))
+                said = {name for name, _ in given}
+                given += [header for header in always if header[0] not in said]
+                if b"cache-control" not in said:
+                    given.append((b"cache-control", _keeping(scope, message["status"])))
+                given.append((b"vary", b"Authorization"))
+                message["headers"] = given
+            await send(message)
+
+        await app(scope, receive, send_with_headers)
+
+    return handle
+
+
+def _keeping(scope: Scope, status: int) -> bytes:
+    """Who may keep a reply about which its handler said nothing."""
+    is_read = scope.get("method") in {"GET", "HEAD"}
+    if not is_read or status >= 400 or scope.get("state", {}).get("is_confidential"):
+        return _NO_STORE
+    return _PRIVATE if any(name == b"authorization" for name, _ in scope["headers"]) else _PUBLIC
+
+
+def cors(origins: Sequence[str]) -> CORSConfig | None:
+    """Whose pages may call this service: none unless the setting names them. Never with cookies, since there are none."""
+    if not origins:
+        return None
+    return CORSConfig(allow_origins=list(origins), expose_headers=EXPOSED, max_age=PREFLIGHT_MAX_AGE_S)
+
+
+def is_preflight(scope: Scope, config: CORSConfig | None) -> bool:
+    """Whether a browser asks for one of these pages, so that CORS answers and not OPTIONS itself."""
+    if config is None:
+        return False
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    return b"access-control-request-method" in headers and config.is_origin_allowed(origin)

@@ -47,6 +47,41 @@ def test_every_file_that_a_document_names_is_there(name: str) -> None:
     assert not missing
 
 
+RULES = ROOT / "docs" / "rules.md"
+
+
+def test_every_function_that_holds_a_rule_is_where_the_page_says() -> None:
+    """A cell names a module and then what in it holds the rule: `lots/rules.py` `check_content`, `status_at`."""
+    module, checked, missing = "", 0, []
+    for quoted in re.findall(r"`([^`\n]+)`", RULES.read_text()):
+        if quoted.endswith(".py"):
+            module = quoted
+        elif module and re.fullmatch(r"\w+", quoted) and quoted not in NO_FUNCTIONS:
+            checked += 1
+            defined = rf"^(?:(?:async )?def |class )?{quoted}\b"
+            if not re.search(defined, (SRC / module).read_text(), re.MULTILINE):
+                missing.append((module, quoted))
+    assert checked > 50
+    assert not missing
+
+
+#: What the page quotes beside functions: a status, a column, a sum.
+NO_FUNCTIONS = {"closed", "closes_at", "event_version", "paid"}
+
+
+def test_every_rule_that_the_code_cites_by_its_letter_is_on_the_page() -> None:
+    letters = re.findall(r"^\| ([a-z]) \|", RULES.read_text(), re.MULTILINE)
+    assert letters == list("abcdefghi")
+    cited = [
+        letter
+        for path in SRC.rglob("*.py")
+        for said in re.findall(r"\brules? ([a-z](?:(?:, | and )[a-z])*)\b", path.read_text())
+        for letter in re.findall(r"\b[a-z]\b", said.replace("and", ""))
+    ]
+    assert len(cited) > 15
+    assert set(cited) <= set(letters)
+
+
 def test_the_map_of_the_house_names_every_package_and_module() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
     names = {path.stem for path in SRC.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}

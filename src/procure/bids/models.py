@@ -50,8 +50,8 @@ class BidContent(msgspec.Struct, frozen=True):
 class Bid(Versioned, Base):
     """A supplier's bid for a lot. `version` counts what was submitted; each replaces the one before it.
 
-    `sealed` is the HPKE ciphertext, `digest` its SHA-256, `received_at` the database's clock read after the lot's lock (rule a),
-    `lot_version` the version of the lot that the bid was made for.
+    `sealed` is the HPKE ciphertext, `digest` its SHA-256, `received_at` the database's clock read after the lot's lock
+    (docs/rules.md, rule a), `lot_version` the version of the lot that the bid was made for.
     """
 
     __tablename__ = "bids"

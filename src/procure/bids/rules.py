@@ -150,21 +150,21 @@ def _check_each_once(
 
 
 def check_taking(status: LotStatus, closes_at: datetime, now: datetime, *, is_sealed: bool) -> None:
-    """Whether the lot takes bids: strictly before `closes_at` (rule h), and never once it has been sealed."""
+    """Whether the lot takes bids: strictly before `closes_at` (docs/rules.md, rule h), and never once it has been sealed."""
     lot_rules.check_open(status, closes_at, now)
     if is_sealed:  # the clock may have stepped back since, at a failover; the seal is final
         raise LotNotOpen("The lot's bids have been sealed; it takes no more.")
 
 
 def check_sealable(status: LotStatus, closes_at: datetime, now: datetime, *, is_sealed: bool) -> None:
-    """At or after `closes_at`, and once (rules b and i)."""
+    """At or after `closes_at`, and once (docs/rules.md, rules b and i)."""
     if is_sealed:
         raise LotSealed("The lot's bids are committed to already.")
     lot_rules.check_closed(status, closes_at, now)
 
 
 def check_openable(closes_at: datetime, now: datetime, *, is_sealed: bool) -> None:
-    """After `closes_at` and after the seal, whoever opens (rules b and e)."""
+    """After `closes_at` and after the seal, whoever opens (docs/rules.md, rules b and e)."""
     if not lot_rules.has_closed(closes_at, now):
         raise LotNotClosed("Nobody opens a bid before the lot closes.")
     if not is_sealed:

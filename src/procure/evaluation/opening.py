@@ -1,4 +1,4 @@
-"""The seal at the deadline, the opening after it, and who reads a bid then (rules b, d, e, f and i).
+"""The seal at the deadline, the opening after it, and who reads a bid then (docs/rules.md, rules b, d, e, f and i).
 
 The seal is time's: the worker publishes it for every lot that has closed. What a small lot needs beyond it the worker does at
 once; a covered one waits for two approvers. Each lot is sealed and opened in transactions of its own, so that a seal stands

@@ -12,7 +12,8 @@ from procure.kit.actor import Actor, Role
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all events. A subclass is named in the past tense and says its `type`; its fields are the payload.
 
-    `object_id` and `object_version` name the row that the entry is about and its version after the effect.
+    `object_id` and `object_version` name the row that the entry is about and its version after the effect. `event_version` is raised by
+    one when a field changes its meaning (docs/rules.md, "The record").
     """
 
     type: ClassVar[str]
@@ -46,7 +47,7 @@ def within(*organisations: UUID | None, roles: tuple[Role, ...] = ()) -> Audienc
 
 
 class Refused(Event, frozen=True, kw_only=True):
-    """A guarded act was tried and refused (rule g: refused *and* recorded)."""
+    """A guarded act was tried and refused (docs/rules.md, rule g: refused *and* recorded)."""
 
     type: ClassVar[str] = "act.refused"
     object_type: ClassVar[str] = "refusal"

@@ -14,7 +14,7 @@ class OrganisationKind(StrEnum):
 
 
 class Role(StrEnum):
-    """Roles of a membership (DOMAIN: parties and roles)."""
+    """Roles of a membership; `kit.scopes` says what each may do."""
 
     ADMIN = "admin"
     APPROVER = "approver"

@@ -249,7 +249,7 @@ def check_publishable(
 
 
 def check_open(status: LotStatus, closes_at: datetime, now: datetime) -> None:
-    """Bids and changes of bids: strictly before `closes_at` (rules a and h)."""
+    """Bids and changes of bids: strictly before `closes_at` (docs/rules.md, rules a and h)."""
     current = status_at(status, closes_at, now)
     if current is not LotStatus.PUBLISHED:
         raise LotNotOpen(f"The lot is {current}; it takes bids only while published and before {_instant(closes_at)}.")
@@ -261,7 +261,7 @@ def check_enquiries_open(status: LotStatus, enquiries_close_at: datetime, now: d
 
 
 def check_closed(status: LotStatus, closes_at: datetime, now: datetime) -> None:
-    """Sealing and opening: only at or after `closes_at`, and only once (rules b and e)."""
+    """Sealing and opening: only at or after `closes_at`, and only once (docs/rules.md, rules b and e)."""
     current = status_at(status, closes_at, now)
     if current is LotStatus.PUBLISHED:
         raise LotNotClosed(f"The lot closes at {_instant(closes_at)}; nobody opens a bid before.")

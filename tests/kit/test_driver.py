@@ -118,6 +118,22 @@ async def test_who_goes_while_waiting_leaves_a_connection_that_works(world: Worl
     assert await seals(world) == 1
 
 
+async def test_who_goes_a_second_time_while_it_is_undone_leaves_no_transaction_behind(
+    world: World, narrow: PooledDriver
+) -> None:
+    async with one_that_waits(world, narrow) as task:
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with narrow.unit("SELECT 1") as unit:
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        assert await unit.fetchval(held) == 0
+        await unit.execute(INSERT, LOT)
+    assert await seals(world) == 1
+
+
 async def broken(driver: PooledDriver) -> None:
     async with driver.unit("SELECT 1") as unit:
         unit.terminate()

@@ -1,6 +1,6 @@
 """The supplier's verbs on its bids, the seal and the opening, and the verbs by which later steps move a bid.
 
-The rules a-i that this package holds are DOMAIN's ("Bid"). Until the seal nothing about a lot's bids leaves this package but to
+The rules a-i that this package holds are those of docs/rules.md. Until the seal nothing about a lot's bids leaves this package but to
 their own supplier: entries are held with the lot's id, and what is not yours is not there.
 """
 

@@ -72,11 +72,13 @@ class PooledDriver:
 
 
 async def _rolled_back(connection: Any) -> None:
-    """What can't even be rolled back is broken, and is not used again."""
+    """A connection whose transaction can't be seen to end, also since the caller goes a second time, is not used again."""
     try:
         await connection.execute("ROLLBACK")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except BaseException as error:
         connection.terminate()
+        if not isinstance(error, Exception):
+            raise
 
 
 class _Pool:

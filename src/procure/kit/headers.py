@@ -22,6 +22,9 @@ _DATA: RawHeaders = [
 #: A year of nothing but TLS (RFC 6797), told only where this service's own address is one of TLS.
 _TLS: RawHeaders = [(b"strict-transport-security", b"max-age=31536000")]
 
+#: Beside whatever a handler has said of what its answer depends on.
+_VARY = (b"vary", b"Authorization")
+
 #: Kept by nobody: acts, refusals, tokens, and whatever tells about bids.
 _NO_STORE = b"no-store"
 #: Kept by anybody, and asked for again each time: what is public changes at a deadline, to the microsecond.
@@ -37,6 +40,7 @@ PREFLIGHT_MAX_AGE_S = 600
 def with_headers(app: ASGIApp, *, is_tls: bool) -> ASGIApp:
     """Around everything that answers."""
     always = [*_DATA, *_TLS] if is_tls else _DATA
+    names = frozenset(name for name, _ in _DATA)
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -47,10 +51,10 @@ def with_headers(app: ASGIApp, *, is_tls: bool) -> ASGIApp:
             if message["type"] == "http.response.start":
                 given: RawHeaders = list(message.get("headers", []))
                 said = {name for name, _ in given}
-                given += [header for header in always if header[0] not in said]
+                given += always if said.isdisjoint(names) else [header for header in always if header[0] not in said]
                 if b"cache-control" not in said:
                     given.append((b"cache-control", _keeping(scope, message["status"])))
-                given.append((b"vary", b"Authorization"))
+                given.append(_VARY)
                 message["headers"] = given
             await send(message)
 

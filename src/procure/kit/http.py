@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-import structlog
 from litestar import MediaType, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -24,14 +23,13 @@ from procure.kit.db import transaction
 from procure.kit.errors import Fault, Forbidden, Malformed
 from procure.kit.headers import is_preflight
 from procure.kit.ids import new_id
-from procure.kit.logs import REQUEST_ID
+from procure.kit.logs import REQUEST_ID, request_log
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
 from procure.kit.problems import ParametersInvalid, allowed_methods
 from procure.kit.scopes import Scope as Permission
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Authenticate = Callable[[Connection], Awaitable[Actor]]
-log = structlog.get_logger("procure.http")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -233,7 +231,7 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
             is_confidential = scope["state"].get("is_confidential")
             if status >= 500 or not is_confidential:
                 path = "confidential" if is_confidential else scope["path"]
-                log.info("request", method=method, path=path, status=status, took_ms=took_ms)
+                request_log().info("request", method=method, path=path, status=status, took_ms=took_ms)
         finally:
             REQUEST_ID.reset(token)
 

@@ -1,5 +1,6 @@
 """Structured logs: one JSON object a line, with the request id; never a body, a header or a query value, so never a secret."""
 
+import functools
 import logging
 import sys
 from contextvars import ContextVar
@@ -16,6 +17,7 @@ _LEVELS = logging.getLevelNamesMapping()
 
 def configure(*, level: str, form: str) -> None:
     """`form` is `json` for machines or `console` for people."""
+    request_log.cache_clear()
     structlog.configure(
         processors=[
             _with_request_id,
@@ -30,6 +32,13 @@ def configure(*, level: str, form: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+@functools.cache
+def request_log() -> structlog.typing.FilteringBoundLogger:
+    """The logger of the one line that each request has: bound once, since structlog binds anew at each call of a lazy one."""
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger("procure.http").bind()
+    return bound
 
 
 def _with_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:

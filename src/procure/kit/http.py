@@ -172,6 +172,11 @@ async def provide_actor(request: Request[Any, Any, Any]) -> Actor:
 
 
 async def provide_page(request: Request[Any, Any, Any], limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> Paging:
+    return paging_of(request, limit, cursor)
+
+
+def paging_of(request: Request[Any, Any, Any], limit: int, cursor: str | None) -> Paging:
+    """For the hot list, which asks for both itself: a dependency costs more than the cursor."""
     path, query = request.scope["path"], tuple(request.query_params.multi_items())
     return Paging(limit, decode_cursor(cursor, path, query) if cursor is not None else None, path, query)
 
@@ -253,6 +258,7 @@ __all__ = [
     "client_credentials",
     "confidential",
     "encoded",
+    "paging_of",
     "provide_actor",
     "provide_db",
     "provide_page",

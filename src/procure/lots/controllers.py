@@ -8,8 +8,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 
 from procure.kit import clock
 from procure.kit.actor import PersonNeeded, SamePerson
-from procure.kit.http import ApiRequest, Caller, Db, PageAsked, encoded, public, requires
-from procure.kit.paging import Page
+from procure.kit.http import ApiRequest, Caller, Db, encoded, paging_of, public, requires
+from procure.kit.paging import LIMIT_DEFAULT, Cursor, Limit, Page
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
 from procure.lots import projections, service
@@ -48,7 +48,8 @@ class LotController(Controller):
     async def list_(
         self,
         request: ApiRequest,
-        page: PageAsked,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: Cursor = None,
         status: FromQuery[LotStatus | None] = None,
         phase: FromQuery[Phase | None] = None,
         outcome_id: FromQuery[UUID | None] = None,
@@ -59,7 +60,7 @@ class LotController(Controller):
             await projections.list_lots(
                 request.app.state.driver,
                 request.user,
-                page,
+                paging_of(request, limit, cursor),
                 status=status,
                 phase=phase,
                 outcome_id=outcome_id,

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from procure.demo import cleaning
@@ -38,6 +38,7 @@ def test_text_is_fit_to_read(raw: object, clean: str) -> None:
 
 
 @given(st.text(st.characters(), max_size=400))
+@example("\ufa2a and \U000e0041\U0001fffe, \u0645\U000e0042\u200d")
 def test_whatever_is_cleaned_the_service_takes(raw: str) -> None:
     said = cleaning.text(raw)
     assert cleaning.text(said).strip() == cleaning.text(said)

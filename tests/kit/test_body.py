@@ -211,7 +211,7 @@ def test_the_second_row_of_control_characters_is_refused_like_the_first(control:
 
 def test_nothing_that_is_refused_is_printable_so_that_printable_text_need_not_be_searched() -> None:
     every = map(chr, range(0x110000))
-    assert not [one for one in every if one.isprintable() and (body._CONTROL.search(one) or body._UNSEEN.search(one))]
+    assert not [one for one in every if one.isprintable() and (body.CONTROL.search(one) or body.UNSEEN.search(one))]
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\u00a0", "\u3000", "\u2003\t\n", "\u1680\u205f\u202f"])

@@ -2,13 +2,15 @@
 
 import html
 import re
+from unicodedata import normalize
+
+from procure.kit.body import CONTROL, UNSEEN
 
 TEXT_MAX = 20_000
 
 _TAG = re.compile(r"</?[A-Za-z!][^<>]{0,2000}>")
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufffe\uffff\ud800-\udfff]"
-)
+# What the service refuses, and the joiners and odd line breaks that it takes in their place.
+_UNPRINTABLE = re.compile(rf"[\x0b-\x1f\u200c\u200d]|{CONTROL.pattern}|{UNSEEN.pattern}")
 _MOJIBAKE = re.compile(r"[\u00c2-\u00f4][^\x00-\x7f]{1,3}")
 # Contracts Finder has turned CR LF into the letters `rn` (and a tab into `t`): told from words by what stands around them.
 _LOST_BREAK = re.compile(r"(?:rn){2,}|rn(?= {6})|(?<=[.:;,)])rn(?=\S)")
@@ -29,7 +31,7 @@ def text(value: object) -> str:
     said = _LOST_TAB.sub(" ", _LOST_BREAK.sub("\n", said))
     said = _UNPRINTABLE.sub(" ", _TAG.sub(" ", said))
     said = _PHONE.sub(_hidden, _EMAIL.sub("[email]", said))
-    return _BREAKS.sub("\n", _SPACES.sub(" ", said)).strip()
+    return normalize("NFC", _BREAKS.sub("\n", _SPACES.sub(" ", said))).strip()
 
 
 def line(value: object, length: int = 300) -> str:

@@ -27,10 +27,10 @@ FAULTS_MAX = 100
 YEAR_MIN, YEAR_MAX = 1900, 2199
 _TOO_DEEP = f"The body is nested deeper than {DEPTH_MAX} levels."
 #: C0 and C1 but tab and line feeds. PostgreSQL stores no NUL, terminals obey the others.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 #: Marks that turn the direction of what follows, take no room, part lines unseen, or are no characters. Joiners make words in Persian
 #: and Indic scripts, and emoji (UAX 31, section 2.3): they may follow anything but Latin, spaces and each other, where they only hide.
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     "[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufdd0-\ufdef\U000e0000-\U000e007f"
     + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
     + "]|(?<![^\x00-\u024f\u2000-\u206f\u3000])[\u200c\u200d]"
@@ -125,9 +125,9 @@ def _clean_text(text: str, place: Place, faults: Faults) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     if not text.isprintable():  # as nothing is that is refused
-        if _CONTROL.search(text):
+        if CONTROL.search(text):
             faults.add(_pointer(place), "control-character", "Text may not contain NUL or other control characters.")
-        if unseen := _UNSEEN.search(text):
+        if unseen := UNSEEN.search(text):
             said = f"Text may not contain U+{ord(unseen.group()):04X} here: no reader sees it."
             faults.add(_pointer(place), "unseen-character", said)
     return text.strip()

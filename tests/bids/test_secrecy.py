@@ -118,6 +118,26 @@ class _BrokenVault:
         raise RuntimeError("The adapter has lost its connection.")
 
 
+async def test_no_line_tells_which_lot_somebody_is_about_to_bid_for(
+    lot: Lot, bidder: Actor, logged: tuple[Call, Callable[[], str], Litestar]
+) -> None:
+    call, written, _ = logged
+    path = f"/v1/lots/{lot.id}/bids"
+    preflight = {"Origin": "https://portal.example", "Access-Control-Request-Method": "POST"}
+    asked = [
+        (await call("OPTIONS", None, path, headers=preflight)).status_code,
+        (await call("DELETE", bidder, path)).status_code,
+        (await call("POST", None, path, {})).status_code,
+        (await call("POST", bidder, f"{path}?{'a' * 9000}", {})).status_code,
+        (await call("POST", bidder, path, {}, headers={"X-Long": "a" * 40_000})).status_code,
+        (await call("POST", bidder, f"{path}?colour=red", {})).status_code,
+    ]
+    assert asked == [204, 405, 401, 414, 431, 400]
+    assert (await call("OPTIONS", None, "/v1/time")).status_code == 204
+    assert "/v1/time" in written()
+    assert str(lot.id) not in written()
+
+
 async def test_a_crash_in_the_middle_of_a_submission_logs_nothing_of_the_bid(
     db: AsyncSession, lot: Lot, bidder: Actor, logged: tuple[Call, Callable[[], str], Litestar]
 ) -> None:

@@ -371,3 +371,13 @@ def test_any_bytes_are_at_most_a_malformed_body(raw: bytes) -> None:
         body.read(raw, Whole)
     assert caught.value.status in {400, 422}
     msgspec.json.encode(caught.value.detail)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=30))
+@example("\u1680\u200d We sit with the officers")
+def test_what_was_taken_is_taken_again_and_is_the_same(text: str) -> None:
+    try:
+        once = body.convert([text], list[str])
+    except body.BodyInvalid:
+        return
+    assert body.convert(once, list[str]) == once

@@ -134,6 +134,16 @@ async def test_who_goes_a_second_time_while_it_is_undone_leaves_no_transaction_b
     assert await seals(world) == 1
 
 
+async def test_a_unit_that_stalls_is_ended_by_the_server_and_waits_for_nothing_else(narrow: PooledDriver) -> None:
+    async with narrow.unit("SELECT 1") as unit:
+        said = {
+            name: await unit.fetchval(f"SHOW {name}")
+            for name in ("idle_in_transaction_session_timeout", "lock_timeout")
+        }
+        assert said == {"idle_in_transaction_session_timeout": "5s", "lock_timeout": "10s"}
+        assert await unit.fetchval("SHOW transaction_isolation") == "read committed"
+
+
 async def broken(driver: PooledDriver) -> None:
     async with driver.unit("SELECT 1") as unit:
         unit.terminate()

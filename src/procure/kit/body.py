@@ -127,7 +127,8 @@ def _clean_text(text: str, place: Place, faults: Faults) -> str:
     if not text.isprintable():  # as nothing is that is refused
         if CONTROL.search(text):
             faults.add(_pointer(place), "control-character", "Text may not contain NUL or other control characters.")
-        if unseen := UNSEEN.search(text):
+        # As it came and as it will be kept: what was taken is taken again, though its first letter was a space.
+        if unseen := UNSEEN.search(text) or UNSEEN.search(text.strip()):
             said = f"Text may not contain U+{ord(unseen.group()):04X} here: no reader sees it."
             faults.add(_pointer(place), "unseen-character", said)
     return text.strip()

@@ -19,6 +19,8 @@ from procure.kit.db import LOCK_TIMEOUT_S, Sessions, server_settings
 TIMEOUT_S = 5.0
 #: The server's own bound of waiting for a lock speaks first, since its error says what happened.
 UNIT_TIMEOUT_S = LOCK_TIMEOUT_S + 5.0
+#: A process that stalls within a unit holds the lock that others wait for: the server ends its transaction.
+IDLE_MAX_S = 5
 
 
 class Driver(Protocol):
@@ -59,7 +61,7 @@ class PooledDriver:
         pool = await self._units.opened()
         async with pool.acquire(timeout=self._units.patience(pool)) as connection:
             try:
-                await connection.execute(f"BEGIN; {first}")
+                await connection.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {first}")
                 yield connection
                 await connection.execute("COMMIT")
             except BaseException:
@@ -112,7 +114,7 @@ class _Pool:
                     timeout=TIMEOUT_S,
                     command_timeout=self._command_timeout_s,
                     reset=_leave_as_it_is,
-                    server_settings=server_settings(),
+                    server_settings={**server_settings(), "idle_in_transaction_session_timeout": f"{IDLE_MAX_S}s"},
                 )
         return self._pool
 

@@ -23,9 +23,10 @@ from procure.kit.db import transaction
 from procure.kit.errors import Fault, Forbidden, Malformed
 from procure.kit.headers import is_preflight
 from procure.kit.ids import new_id
+from procure.kit.intake import ADDRESS_TOLD
 from procure.kit.logs import REQUEST_ID, request_log
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
-from procure.kit.problems import ParametersInvalid, allowed_methods
+from procure.kit.problems import ParametersInvalid, allowed_methods, handlers_at
 from procure.kit.scopes import Scope as Permission
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -233,14 +234,24 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
                 scope["method"] = HttpMethod.GET if method == "HEAD" else scope["method"]
                 await app(scope, receive, send_with_id)
             took_ms = round((time.perf_counter() - started) * 1000, 1)
-            is_confidential = scope["state"].get("is_confidential")
+            is_confidential = _is_confidential(scope)
             if status >= 500 or not is_confidential:
-                path = "confidential" if is_confidential else scope["path"]
+                path = "confidential" if is_confidential else scope["path"][:ADDRESS_TOLD]
                 request_log().info("request", method=method, path=path, status=status, took_ms=took_ms)
         finally:
             REQUEST_ID.reset(token)
 
     return handle
+
+
+def _is_confidential(scope: Scope) -> bool:
+    """As `authorise` has said; of what was answered before it, preflights among them, as any operation at this address is."""
+    said = scope["state"].get("is_confidential")
+    return (
+        any(handler.opt.get("confidential") for handler in handlers_at(scope["litestar_app"], scope["path"]))
+        if said is None
+        else said
+    )
 
 
 async def _answer_options(allowed: list[str], send: Send) -> None:

@@ -185,10 +185,18 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
 
 def allowed_methods(app: Litestar, path: str) -> list[str]:
     """Every method of the routes that this path leads to (RFC 9110, section 15.5.6: a 405 names them)."""
-    parts = [part for part in path.split("/") if part]
-    routes = [route for route in app.routes if _leads_to(route, parts)]
-    methods = {method for route in routes for method in getattr(route, "methods", ())}
+    methods = {method for route in _routes_at(app, path) for method in getattr(route, "methods", ())}
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+def handlers_at(app: Litestar, path: str) -> list[Any]:
+    """Every handler of the routes that this path leads to, whatever its method."""
+    return [handler for route in _routes_at(app, path) for handler in getattr(route, "route_handlers", ())]
+
+
+def _routes_at(app: Litestar, path: str) -> list[BaseRoute]:
+    parts = [part for part in path.split("/") if part]
+    return [route for route in app.routes if _leads_to(route, parts)]
 
 
 def _leads_to(route: BaseRoute, parts: list[str]) -> bool:

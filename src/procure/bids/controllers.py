@@ -71,7 +71,8 @@ class BidController(Controller):
     )
     async def withdraw(self, db: Db, actor: Caller, bid_id: FromPath[UUID]) -> BidReceipt:
         """Take your bid back, until `closes_at`. It is never opened; you may submit another."""
-        return BidReceipt.of(await service.withdraw(db, actor, bid_id))
+        bid = await service.withdraw(db, actor, bid_id)
+        return BidReceipt.of(bid, bid.status, bid.received_at)
 
     @get(
         "/bids",

@@ -98,26 +98,12 @@ class BidReceipt(msgspec.Struct, frozen=True, kw_only=True):
     sealing_mode: SealingMode
 
     @classmethod
-    def of(cls, row: Bid) -> "BidReceipt":
-        return cls(
-            id=row.id,
-            lot_id=row.lot_id,
-            version=row.version,
-            status=row.status,
-            digest=row.digest.hex(),
-            received_at=row.received_at,
-            lot_version=row.lot_version,
-            key_id=row.key_id,
-            sealing_mode=row.sealing_mode,
-        )
-
-    @classmethod
-    def received(cls, bid: SealedBid, received_at: datetime) -> "BidReceipt":
+    def of(cls, bid: Bid | SealedBid, status: BidStatus, received_at: datetime) -> "BidReceipt":
         return cls(
             id=bid.id,
             lot_id=bid.lot_id,
             version=bid.version,
-            status=BidStatus.SUBMITTED,
+            status=status,
             digest=bid.digest.hex(),
             received_at=received_at,
             lot_version=bid.lot_version,

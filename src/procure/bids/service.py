@@ -151,7 +151,7 @@ async def _receive(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> B
                 fact = LotNotOpen("The lot closed while the bid was being stored.")
                 raise _late(actor, place, lot.buyer_id, fact) from None
         if received_at is not None:
-            return BidReceipt.received(bid, received_at)
+            return BidReceipt.of(bid, BidStatus.SUBMITTED, received_at)
         async with desk.work() as db:
             await _explain(db, actor, place)
     raise BidChanged("The lot changed while the bid was received; read it again.")

@@ -226,7 +226,7 @@ async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID) -> Outcome:
 
 
 async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecision) -> Outcome:
-    """An approver says how it ended, once no lot or contract holds a promise any more."""
+    """An approver says how it ended, once no lot commits more than was accepted; a contract may still be completed with `stop`."""
     outcome = await lock_outcome(db, actor, outcome_id)
     require_person(actor)
     if data.status not in rules.ENDED:

@@ -231,7 +231,7 @@ async def test_a_lot_in_trouble_is_met_less_and_less_often_and_the_others_in_eve
         await come(world, sound.closes_at)
         await opening.seal_due(world.sessions, world.vault, backoff)  # while the troubled one is left alone
     failures = [entry for entry in said if entry["event"] == "sealing failed"]
-    assert [entry["again_in_s"] for entry in failures] == [1, 2, 4, 8, 16]
+    assert [entry["again_in_s"] for entry in failures] == [1, 2, 4, 8, 15]
     assert {entry["lot_id"] for entry in failures} == {str(troubled.id)}
     assert await status_of(world, sound.id) is LotStatus.EVALUATING
     share.write_bytes(kept)

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
+import httpx
 import pytest
-from sqlalchemy import column, func, select, text
+from sqlalchemy import column, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -21,8 +22,10 @@ from build import (
     submitted_bid,
     supplier,
 )
-from calls import problem
-from conftest import World
+from calls import Call, problem
+from conftest import BASE_URL, World
+from cutting import Cut, cut_wire
+from procure.app import create_app
 from procure.bids import sealing
 from procure.bids import service as bids
 from procure.bids.models import Bid, LotSeal
@@ -31,12 +34,14 @@ from procure.journal.service import record_refusal
 from procure.kit import clock
 from procure.kit.actor import SYSTEM, Actor
 from procure.kit.db import exclude, transaction
+from procure.kit.driver import PooledDriver
 from procure.lots import service as lots
 from procure.lots.errors import LotNotOpen
 from procure.lots.models import Lot
 
 T = TypeVar("T")
 BIDDERS = 12
+CALENDAR = (Lot.enquiries_close_at, Lot.closes_at)
 ROUNDS = 3
 #: Bounds of one race: what one bidder tries, and the seconds of wall time after which something hangs.
 TRIES_MAX = 200
@@ -250,3 +255,50 @@ async def test_a_connection_that_breaks_under_a_submission_is_the_database_away_
     await admin.dispose()
     assert await count(world, Bid.lot_id == lot.id) == 0
     assert (await world.call.post(bidder, path, document)).status_code == 201
+
+
+@asynccontextmanager
+async def cut_off(world: World, cut: Cut) -> AsyncGenerator[Call]:
+    """The service, whose first COMMIT of a unit is cut off."""
+    async with cut_wire(world.urls.app, cut) as url:
+        driver = PooledDriver(url, size=4)
+        app = create_app(world.settings, sessions=world.sessions, driver=driver, vault=world.vault)
+        transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+            yield Call(client, app)
+        await driver.close()
+
+
+async def test_a_bid_that_was_stored_though_the_databases_word_was_lost_has_its_receipt(world: World) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    async with cut_off(world, Cut.AFTER) as call:
+        reply = await call.post(bidder, f"/v1/lots/{lot.id}/bids", bid_document(lot))
+        assert reply.status_code == 201
+        changed = await call.put(bidder, f"/v1/bids/{reply.json()['id']}", bid_document(lot))
+        assert changed.status_code == 200
+    async with world.sessions() as db:
+        bid = await db.get_one(Bid, UUID(reply.json()["id"]))
+    assert (bid.version, changed.json()["version"]) == (2, 2)
+
+
+async def test_a_bid_of_which_nobody_knows_is_not_called_refused(world: World) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    async with cut_off(world, Cut.BEFORE) as call:
+        said = problem(await call.post(bidder, f"/v1/lots/{lot.id}/bids", bid_document(lot)), 503, "receipt-unknown")
+        assert f"GET /v1/bids?lot_id={lot.id}" in said["detail"]
+        assert await count(world, Bid.lot_id == lot.id) == 0
+        assert (await call.post(bidder, f"/v1/lots/{lot.id}/bids", bid_document(lot))).status_code == 201
+
+
+async def test_a_late_bid_is_told_so_at_once_while_the_lots_bids_are_being_opened(world: World) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    await act(world, lambda db: move_clock(db, lot.closes_at))
+    past = update(Lot).where(Lot.id == lot.id).values({one: one - timedelta(days=999) for one in CALENDAR})
+    owner = create_async_engine(world.urls.owner, poolclass=NullPool)
+    async with owner.begin() as connection:
+        await connection.execute(past)
+    await owner.dispose()
+    async with world.sessions() as officer, asyncio.timeout(SECONDS_MAX):
+        await exclude(officer, lot.id)
+        problem(await world.call.post(bidder, f"/v1/lots/{lot.id}/bids", bid_document(lot)), 409, "lot-not-open")
+    assert await refusals(world, lot) == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,9 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from conftest import World
+from cutting import Cut, cut_wire
 from procure.kit.db import exclude, sharing
-from procure.kit.driver import Driver, PooledDriver, SessionDriver
+from procure.kit.driver import CommitUnknown, Driver, PooledDriver, SessionDriver
 
+ANOTHER_LOT = UUID("0199c0de-0000-7000-8000-000000000002")
 LOT = UUID("0199c0de-0000-7000-8000-000000000001")
 SECONDS_MAX = 20
 
@@ -41,7 +43,7 @@ INSERT = "INSERT INTO journal_hold_ends (hold) VALUES ($1)"
 
 
 async def test_a_unit_is_committed_at_its_end_and_not_before(world: World, driver: Driver) -> None:
-    async with driver.unit("SELECT 1") as unit:
+    async with driver.unit("SELECT 1", of=LOT) as unit:
         await unit.execute(INSERT, LOT)
         assert await seals(world) == 0
     assert await seals(world) == 1
@@ -54,7 +56,7 @@ class Stop(Exception):
 async def insert(
     driver: Driver, *, first: str = "SELECT 1", times: int = 1, then: type[BaseException] | None = None
 ) -> None:
-    async with driver.unit(first) as unit:
+    async with driver.unit(first, of=LOT) as unit:
         for _ in range(times):
             await unit.execute(INSERT, LOT)
         if then is not None:
@@ -83,7 +85,7 @@ async def test_the_first_statement_holds_its_lock_to_the_end(world: World, drive
             waited.set()
             await exclude(db, LOT)
 
-    async with driver.unit(sharing(LOT)) as unit:
+    async with driver.unit(sharing(LOT), of=LOT) as unit:
         task = asyncio.create_task(officer())
         await waited.wait()
         while await unit.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0:
@@ -97,7 +99,7 @@ async def one_that_waits(world: World, driver: PooledDriver) -> AsyncGenerator[a
     """A unit that waits for the lot's lock, and an officer who holds it meanwhile."""
 
     async def bid() -> None:
-        async with driver.unit(sharing(LOT)):
+        async with driver.unit(sharing(LOT), of=LOT):
             pass
 
     async with world.sessions() as officer:
@@ -127,7 +129,7 @@ async def test_who_goes_a_second_time_while_it_is_undone_leaves_no_transaction_b
             await asyncio.sleep(0)
         with pytest.raises(asyncio.CancelledError):
             await task
-    async with narrow.unit("SELECT 1") as unit:
+    async with narrow.unit("SELECT 1", of=LOT) as unit:
         held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
         assert await unit.fetchval(held) == 0
         await unit.execute(INSERT, LOT)
@@ -135,7 +137,7 @@ async def test_who_goes_a_second_time_while_it_is_undone_leaves_no_transaction_b
 
 
 async def test_a_unit_that_stalls_is_ended_by_the_server_and_waits_for_nothing_else(narrow: PooledDriver) -> None:
-    async with narrow.unit("SELECT 1") as unit:
+    async with narrow.unit("SELECT 1", of=LOT) as unit:
         said = {
             name: await unit.fetchval(f"SHOW {name}")
             for name in ("idle_in_transaction_session_timeout", "lock_timeout")
@@ -145,7 +147,7 @@ async def test_a_unit_that_stalls_is_ended_by_the_server_and_waits_for_nothing_e
 
 
 async def broken(driver: PooledDriver) -> None:
-    async with driver.unit("SELECT 1") as unit:
+    async with driver.unit("SELECT 1", of=LOT) as unit:
         unit.terminate()
         await unit.execute(INSERT, LOT)
 
@@ -184,3 +186,54 @@ async def _refused(driver: PooledDriver) -> bool:
 
 async def test_values_are_the_drivers(driver: Driver) -> None:
     assert await driver.rows("SELECT $1::uuid AS id, 1.50::numeric AS amount", LOT) == [(LOT, Decimal("1.50"))]
+
+
+async def test_units_that_wait_for_one_lot_leave_a_connection_to_those_of_another(
+    world: World, narrow: PooledDriver
+) -> None:
+    async with one_that_waits(world, narrow) as task:
+        with pytest.raises(TimeoutError):
+            await insert(narrow)
+        async with narrow.unit(sharing(ANOTHER_LOT), of=ANOTHER_LOT) as unit:
+            await unit.execute(INSERT, LOT)
+    await asyncio.wait_for(task, SECONDS_MAX)
+    await insert_another(narrow)
+    assert await seals(world) == 2
+
+
+async def insert_another(driver: Driver) -> None:
+    async with driver.unit(sharing(LOT), of=LOT) as unit:
+        await unit.execute(INSERT, ANOTHER_LOT)
+
+
+@pytest.mark.parametrize(("cut", "stored"), [(Cut.BEFORE, 0), (Cut.AFTER, 1)])
+async def test_a_commit_whose_reply_is_lost_is_called_unknown_and_its_connection_is_not_used_again(
+    world: World, cut: Cut, stored: int
+) -> None:
+    async with cut_wire(world.urls.app, cut) as url:
+        driver = PooledDriver(url, size=2)
+        with pytest.raises(CommitUnknown):
+            await insert(driver)
+        assert await seals(world) == stored
+        await insert_another(driver)
+        await driver.close()
+    assert await seals(world) == stored + 1
+
+
+async def unit(driver: Driver, first: str, statement: str, *, passing: type[Exception] = Stop) -> None:
+    async with driver.unit(first, of=LOT) as unit:
+        with suppress(passing):
+            await unit.execute(statement)
+
+
+async def test_what_is_refused_at_commit_is_no_unknown(world: World, narrow: PooledDriver) -> None:
+    deferred = "CREATE TEMPORARY TABLE one (id int UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP"
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await unit(narrow, deferred, "INSERT INTO one VALUES (1), (1)")
+    await insert(narrow)
+    assert await seals(world) == 1
+
+
+async def test_a_transaction_that_had_failed_is_not_taken_for_committed(narrow: PooledDriver) -> None:
+    with pytest.raises(asyncpg.InFailedSQLTransactionError):
+        await unit(narrow, "SELECT 1", "SELECT 1/0", passing=asyncpg.DivisionByZeroError)

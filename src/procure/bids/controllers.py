@@ -14,6 +14,7 @@ from procure.bids.errors import (
     BidNotFound,
     BidStateWrong,
     LotKeyRefused,
+    ReceiptUnknown,
     SealNotFound,
 )
 from procure.bids.schemas import BidDraft, BidReceipt, BidView, SealView
@@ -38,7 +39,14 @@ class BidController(Controller):
         operation_id="submitBid",
         summary="Submit a bid",
         responses=problems(
-            LotNotFound, BidderNotSupplier, LotNotOpen, BidExists, BidChanged, BidInvalid, LotKeyRefused
+            LotNotFound,
+            BidderNotSupplier,
+            LotNotOpen,
+            BidExists,
+            BidChanged,
+            BidInvalid,
+            LotKeyRefused,
+            ReceiptUnknown,
         ),
         **confidential(Scope.BIDS_SUBMIT),
     )
@@ -54,7 +62,9 @@ class BidController(Controller):
         "/bids/{bid_id:uuid}",
         operation_id="replaceBid",
         summary="Replace your bid",
-        responses=problems(BidNotFound, LotNotOpen, BidStateWrong, BidChanged, BidInvalid, LotKeyRefused),
+        responses=problems(
+            BidNotFound, LotNotOpen, BidStateWrong, BidChanged, BidInvalid, LotKeyRefused, ReceiptUnknown
+        ),
         **confidential(Scope.BIDS_SUBMIT),
     )
     async def replace(self, request: ApiRequest, bid_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:

@@ -45,6 +45,12 @@ class LotKeyRefused(Unavailable):
     slug, title = "lot-key-refused", "Lot's key is not the platform's"
 
 
+class ReceiptUnknown(Unavailable):
+    """The database was cut off while it stored the bid: it may have been received. Look at your bids before you send it again."""
+
+    slug, title = "receipt-unknown", "Bid may have been received"
+
+
 class SealNotFound(NotFound):
     """The lot has no seal: its bids are not committed to before it has closed."""
 

@@ -19,6 +19,7 @@ from procure.bids.errors import (
     BidInvalid,
     BidNotFound,
     LotKeyRefused,
+    ReceiptUnknown,
     SealBroken,
     SealNotFound,
 )
@@ -39,7 +40,7 @@ from procure.kit import body, clock
 from procure.kit.actor import Actor, Role
 from procure.kit.canonical import canonical, digest
 from procure.kit.db import Work, share
-from procure.kit.driver import Driver
+from procure.kit.driver import DRIVER_ERRORS, CommitUnknown, Driver
 from procure.kit.errors import Fact
 from procure.kit.ids import unordered_id
 from procure.kit.paging import Paging, after
@@ -150,6 +151,8 @@ async def _receive(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> B
             async with desk.work():
                 fact = LotNotOpen("The lot closed while the bid was being stored.")
                 raise _late(actor, place, lot.buyer_id, fact) from None
+        except CommitUnknown:
+            received_at = await _found_again(desk, bid)
         if received_at is not None:
             return BidReceipt.of(bid, BidStatus.SUBMITTED, received_at)
         async with desk.work() as db:
@@ -157,9 +160,27 @@ async def _receive(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> B
     raise BidChanged("The lot changed while the bid was received; read it again.")
 
 
+async def _found_again(desk: Desk, bid: SealedBid) -> datetime:
+    """When it was received, though the database's word of it was lost: a supplier told to try again might do so too late."""
+    try:
+        received_at = await statements.find_received(desk.driver, bid)
+    except DRIVER_ERRORS:
+        received_at = None
+    if received_at is None:
+        at = f"GET /v1/bids?lot_id={bid.lot_id}"
+        raise ReceiptUnknown(
+            f"The database was cut off: the bid may have been received. Look at {at} before you go on."
+        )
+    return received_at
+
+
 async def _judged(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> PublishedLot:
     """The lot, if its key is the platform's and the bid gives what it asks. A late bid is told so, whatever is in it."""
     lot = statements.kept(place.lot_id) or await _read(desk, place.lot_id)
+    if lot.closes_at <= clock.wall_now():
+        # Most probably late, which the database says, not this machine: without the lot's lock, that its seal or opening may hold.
+        async with desk.work() as db:
+            await _check_taking(db, actor, place)
     if not signature_holds(lot.key, desk.vault.public_signing_key):
         statements.forget(lot.id)
         async with desk.work():

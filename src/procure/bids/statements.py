@@ -104,6 +104,7 @@ class _Statement:
 
 _FIRST = _Statement(_OPEN_LOT + _INSERT + _RECORD)
 _LATER = _Statement(_OPEN_LOT + _UPDATE + _RECORD)
+_RECEIVED = "SELECT received_at FROM bids WHERE id = $1 AND version = $2 AND digest = $3"
 
 
 class NotInTime(Exception):
@@ -114,15 +115,21 @@ async def store(driver: Driver, actor: Actor, bid: SealedBid) -> datetime | None
     """Store this version and its journal entry, all or nothing: only while the lot is open, as it was read, and unsealed.
 
     Version 1 is inserted unless the supplier has a live bid; a later one takes the place of the version before it. The time of
-    receipt, or None if one of the conditions does not hold; raises NotInTime.
+    receipt, or None if one of the conditions does not hold; raises NotInTime, and CommitUnknown (`kit.driver`).
     """
     statement = _FIRST if bid.version == 1 else _LATER
     arguments = statement.arguments(_values(actor, bid))
-    async with driver.unit(sharing(bid.lot_id)) as unit:
+    async with driver.unit(sharing(bid.lot_id), of=bid.lot_id) as unit:
         row = await unit.fetchrow(statement.sql, *arguments)
         if row is not None and not row["in_time"]:
             raise NotInTime
     return row["received_at"] if row is not None else None
+
+
+async def find_received(driver: Driver, bid: SealedBid) -> datetime | None:
+    """When this very version was received, if it was stored. None says nothing of a COMMIT that is still under way."""
+    rows = await driver.rows(_RECEIVED, bid.id, bid.version, bid.digest)
+    return rows[0]["received_at"] if rows else None
 
 
 def _values(actor: Actor, bid: SealedBid) -> dict[str, Any]:
@@ -184,6 +191,7 @@ class PublishedLot:
     id: UUID
     version: int
     buyer_id: UUID
+    closes_at: datetime
     asked: Asked
     key: LotKey
 
@@ -218,6 +226,7 @@ async def _read(db: AsyncSession, lot_id: UUID) -> PublishedLot | None:
     columns = (
         Lot.version,
         Lot.buyer_id,
+        Lot.closes_at,
         Lot.deliverables,
         Lot.criteria,
         Lot.ceiling,
@@ -232,7 +241,7 @@ async def _read(db: AsyncSession, lot_id: UUID) -> PublishedLot | None:
         return None
     key = LotKey(lot_id, row.key_id, row.key_scheme, row.public_key, row.key_signature)
     asked = asked_of(row.deliverables, row.criteria, row.ceiling, row.currency)
-    return PublishedLot(lot_id, row.version, row.buyer_id, asked, key)
+    return PublishedLot(lot_id, row.version, row.buyer_id, row.closes_at, asked, key)
 
 
 def asked_of(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 300.0
+#: The longest is what a seal may be late by after its trouble has passed.
+PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 15.0
 
 
 class _Pause(NamedTuple):

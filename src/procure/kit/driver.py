@@ -7,8 +7,10 @@ inside its transaction.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any, Protocol
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import asyncpg
 from sqlalchemy.engine import make_url
@@ -21,6 +23,17 @@ TIMEOUT_S = 5.0
 UNIT_TIMEOUT_S = LOCK_TIMEOUT_S + 5.0
 #: A process that stalls within a unit holds the lock that others wait for: the server ends its transaction.
 IDLE_MAX_S = 5
+#: What the driver raises; OSError, since a timeout is one.
+DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+#: Classes of SQLSTATE that end a connection, whatever it was doing: connection exception, operator intervention.
+_CUT_OFF = {"08", "57"}
+
+
+class CommitUnknown(Exception):
+    """The connection was lost while a unit's COMMIT was under way: it may have been done, and may not.
+
+    Whoever meets this looks for what it wrote, and where that can't be found either says so: "try again" would be wrong.
+    """
 
 
 class Driver(Protocol):
@@ -30,8 +43,12 @@ class Driver(Protocol):
         """All rows of one read; values are asyncpg's. Cast json to text: SQLAlchemy's connections decode it, others do not."""
         ...
 
-    def unit(self, first: str) -> AbstractAsyncContextManager[Any]:
-        """One transaction on an asyncpg connection, begun with `first` (trusted SQL): committed at the end, else rolled back."""
+    def unit(self, first: str, *, of: UUID) -> AbstractAsyncContextManager[Any]:
+        """One transaction on an asyncpg connection, begun with `first` (trusted SQL): committed at the end, else rolled back.
+
+        `of` is what `first` locks: however many units wait for it, one connection is left to those of everything else. Raises
+        CommitUnknown.
+        """
         ...
 
     async def close(self) -> None:
@@ -42,13 +59,15 @@ class Driver(Protocol):
 class PooledDriver:
     """Two bounded asyncpg pools of half of `size` each, opened at first use: a database away at the start is met by a 503.
 
-    Two, since writes wait for locks, and who waits there must not keep everybody's token from being checked.
+    Two, since writes wait for locks, and who waits there must not keep everybody's token from being checked. The one of the
+    units has two connections at least.
     """
 
     def __init__(self, url: str, *, size: int, timeout_s: float = TIMEOUT_S) -> None:
-        half = max(1, size // 2)
-        self._reads = _Pool(url, half, timeout_s, command_timeout_s=TIMEOUT_S)
-        self._units = _Pool(url, half, timeout_s, command_timeout_s=UNIT_TIMEOUT_S)
+        units = max(2, size // 2)
+        self._reads = _Pool(url, max(1, size // 2), timeout_s, command_timeout_s=TIMEOUT_S)
+        self._units = _Pool(url, units, timeout_s, command_timeout_s=UNIT_TIMEOUT_S)
+        self._lanes = _Lanes(units - 1, timeout_s)
 
     async def rows(self, statement: str, *arguments: Any) -> list[Any]:
         pool = await self._reads.opened()
@@ -57,20 +76,63 @@ class PooledDriver:
             return rows
 
     @asynccontextmanager
-    async def unit(self, first: str) -> AsyncGenerator[Any]:
+    async def unit(self, first: str, *, of: UUID) -> AsyncGenerator[Any]:
         pool = await self._units.opened()
-        async with pool.acquire(timeout=self._units.patience(pool)) as connection:
-            try:
-                await connection.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {first}")
-                yield connection
-                await connection.execute("COMMIT")
-            except BaseException:
-                await _rolled_back(connection)
-                raise
+        lane = await self._lanes.entered(of)
+        try:
+            async with pool.acquire(timeout=self._units.patience(pool)) as connection:
+                try:
+                    await connection.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {first}")
+                    yield connection
+                except BaseException:
+                    await _rolled_back(connection)
+                    raise
+                await _committed(connection)
+        finally:
+            lane.release()
 
     async def close(self) -> None:
         await self._reads.close()
         await self._units.close()
+
+
+class _Lanes:
+    """At most `width` at once for one subject; a lane is forgotten with the last who is in it or waits for it."""
+
+    def __init__(self, width: int, timeout_s: float) -> None:
+        self._width, self._timeout_s = width, timeout_s
+        self._lanes: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def entered(self, subject: UUID) -> asyncio.Semaphore:
+        """The subject's lane, for the caller to release; raises TimeoutError if it stays full."""
+        lane = self._lanes.get(subject)
+        if lane is None:
+            self._lanes[subject] = lane = asyncio.Semaphore(self._width)
+        if lane.locked():
+            await asyncio.wait_for(lane.acquire(), self._timeout_s)
+        else:
+            await lane.acquire()  # at once
+        return lane
+
+
+async def _committed(connection: Any) -> None:
+    """COMMIT, or an error that says truly whether that was refused (the driver's own) or is unknown."""
+    try:
+        status = await connection.execute("COMMIT")
+    except asyncpg.PostgresError as error:
+        if error.sqlstate[:2] in _CUT_OFF:
+            _abandon(connection)
+            raise CommitUnknown from error
+        await _rolled_back(connection)
+        raise
+    except DRIVER_ERRORS as error:
+        _abandon(connection)
+        raise CommitUnknown from error
+    except BaseException:  # the caller has gone, and nobody is told anything
+        _abandon(connection)
+        raise
+    if status != "COMMIT":  # what PostgreSQL answers to the COMMIT of a transaction that had failed
+        raise asyncpg.InFailedSQLTransactionError(f"COMMIT was answered {status}")
 
 
 async def _rolled_back(connection: Any) -> None:
@@ -78,9 +140,15 @@ async def _rolled_back(connection: Any) -> None:
     try:
         await connection.execute("ROLLBACK")
     except BaseException as error:
-        connection.terminate()
+        _abandon(connection)
         if not isinstance(error, Exception):
             raise
+
+
+def _abandon(connection: Any) -> None:
+    """One that was lost has gone back to its pool by itself, and can't be ended any more."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 class _Pool:
@@ -145,7 +213,7 @@ class SessionDriver:
             return rows
 
     @asynccontextmanager
-    async def unit(self, first: str) -> AsyncGenerator[Any]:
+    async def unit(self, first: str, *, of: UUID) -> AsyncGenerator[Any]:  # noqa: ARG002 - its connections are its owner's to share
         async with self._connect() as connection:
             driver = await _driver_of(connection)
             async with driver.transaction():

@@ -5,7 +5,6 @@ statement. The second is a later statement than the lock, so its snapshot and it
 wait for. A session would cost more than both.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from cachetools import LRUCache
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -196,15 +196,12 @@ class PublishedLot:
     key: LotKey
 
 
-_kept: OrderedDict[UUID, PublishedLot] = OrderedDict()
+_kept: LRUCache[UUID, PublishedLot] = LRUCache(KEPT_MAX)
 
 
 def kept(lot_id: UUID) -> PublishedLot | None:
     """The lot from memory, if it is there; `store` checks that this version is the current one."""
-    lot = _kept.get(lot_id)
-    if lot is not None:
-        _kept.move_to_end(lot_id)
-    return lot
+    return _kept.get(lot_id)
 
 
 async def find_published(db: AsyncSession, lot_id: UUID) -> PublishedLot | None:
@@ -212,8 +209,6 @@ async def find_published(db: AsyncSession, lot_id: UUID) -> PublishedLot | None:
     lot = await _read(db, lot_id)
     if lot is not None:
         _kept[lot_id] = lot
-        if len(_kept) > KEPT_MAX:
-            _kept.popitem(last=False)
     return lot
 
 

@@ -4,12 +4,12 @@ Most requests to a marketplace read a published lot or the list of them, without
 times the query; here they are the query. A test holds both to `LotView.of` and `LotSummary.of`, field by field.
 """
 
-from collections import OrderedDict
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from cachetools import LRUCache
 
 from procure.kit.actor import Actor
 from procure.kit.driver import Driver
@@ -97,7 +97,8 @@ _VIEW = {
 #: $1 the lot, $2 the caller's buyer organisation or null.
 _SEEN = f"FROM lots, {_CLOCK} WHERE id = $1 AND (published_at IS NOT NULL OR buyer_id = $2)"
 #: What a LotView depends on: which row of PostgreSQL's it is, whoever wrote it and however, and the status, which changes with time.
-_STATE = f"lots.xmin::text || lots.ctid::text AS row, {_STATUS} AS status"
+#: A server that has started anew may have lost its last transactions, and give their numbers and places to others.
+_STATE = f"lots.xmin::text || lots.ctid::text || pg_postmaster_start_time()::text AS row, {_STATUS} AS status"
 _CHECK = f"SELECT {_STATE} {_SEEN}"
 _READ = f"SELECT {_STATE}, (SELECT row_to_json(lot)::text FROM (SELECT {_fields(_VIEW)}) AS lot) AS body {_SEEN}"  # noqa: S608 - no input in it
 _LIST = (
@@ -113,32 +114,40 @@ class _Last(msgspec.Struct):
     id: UUID
 
 
-#: LotViews that are kept; one that is pushed out is built again, no more.
-KEPT_MAX = 512
-_kept: OrderedDict[tuple[UUID, str, str], bytes] = OrderedDict()
+class _Kept(NamedTuple):
+    """A LotView in JSON, and the state of the lot that it shows."""
+
+    row: str
+    status: str
+    body: bytes
+
+
+#: What the LotViews that are kept may take together; one that is pushed out is built again, no more.
+KEPT_MAX_BYTES = 16 * 1024 * 1024
+
+
+def size(kept: _Kept) -> int:
+    """In bytes; what stands around the body is small beside it."""
+    return len(kept.body)
+
+
+_kept: LRUCache[UUID, _Kept] = LRUCache(KEPT_MAX_BYTES, getsizeof=size)
 
 
 async def read_lot(driver: Driver, actor: Actor, lot_id: UUID) -> bytes:
     """A LotView in JSON, if this caller may see it: built once for each state of the lot, and that is asked for every time."""
     state = _row(await driver.rows(_CHECK, lot_id, actor.buyer_id))
-    body = _kept.get((lot_id, state["row"], state["status"]))
-    if body is None:
+    kept = _kept.get(lot_id)
+    if kept is None or (kept.row, kept.status) != (state["row"], state["status"]):
         read = _row(await driver.rows(_READ, lot_id, actor.buyer_id))
-        body = read["body"].encode()
-        _keep((lot_id, read["row"], read["status"]), body)
-    return body
+        kept = _kept[lot_id] = _Kept(read["row"], read["status"], read["body"].encode())
+    return kept.body
 
 
 def _row(rows: list[Any]) -> Any:
     if not rows:
         raise LotNotFound("There is no such lot, or it is not yours to see.")
     return rows[0]
-
-
-def _keep(key: tuple[UUID, str, str], body: bytes) -> None:
-    _kept[key] = body
-    if len(_kept) > KEPT_MAX:
-        _kept.popitem(last=False)
 
 
 async def list_lots(

@@ -32,7 +32,15 @@ from procure.kit import clock, logs
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
 from procure.kit.driver import Driver, PooledDriver, SessionDriver
 from procure.kit.headers import cors, with_headers
-from procure.kit.http import ApiRequest, authorise, provide_actor, provide_db, provide_page, with_request_id
+from procure.kit.http import (
+    ApiRequest,
+    authorise,
+    provide_actor,
+    provide_db,
+    provide_page,
+    with_options,
+    with_request_id,
+)
 from procure.kit.intake import with_limits, with_whole_body
 from procure.kit.problems import HANDLERS
 from procure.kit.settings import Settings, SettingsFault
@@ -119,7 +127,7 @@ def create_app(
         logging_config=None,
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
-    answering = with_request_id(with_limits(with_whole_body(app.asgi_handler)))
+    answering = with_request_id(with_limits(with_options(with_whole_body(app.asgi_handler))))
     app.asgi_handler = with_headers(answering, is_tls=settings.base_url.startswith("https:"))
     return app
 

@@ -27,7 +27,7 @@ from procure.evaluation.models import Consensus, RankedBid
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, Event, within
 from procure.kit import clock
-from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import digest
 from procure.kit.ids import new_id
 from procure.kit.money import Money
@@ -201,9 +201,8 @@ async def approve(db: AsyncSession, actor: Actor, award_id: UUID) -> Award:
 
 
 def _check_other_person(actor: Actor, award: Award, act: str) -> None:
-    if require_person(actor) == award.recommended_by:
-        fact = SamePerson("Whoever recommended the award can't decide on it.")
-        raise journal.refused(fact, actor, act, award.id, audience=within(award.buyer_id))
+    said = "Whoever recommended the award can't decide on it."
+    journal.by_another(actor, [award.recommended_by], said, act=act, about=award.id, audience=within(award.buyer_id))
 
 
 async def refuse(db: AsyncSession, actor: Actor, award_id: UUID, reason: str) -> Award:
@@ -268,9 +267,8 @@ async def no_award(db: AsyncSession, actor: Actor, lot_id: UUID, reason: str) ->
 
 
 def _check_not_preparer(actor: Actor, lot: Lot) -> None:
-    if require_person(actor) in lot.prepared_by:
-        fact = SamePerson("Whoever prepared the lot can't end it.")
-        raise journal.refused(fact, actor, "award.none", lot.id, audience=within(lot.buyer_id))
+    said, audience = "Whoever prepared the lot can't end it.", within(lot.buyer_id)
+    journal.by_another(actor, lot.prepared_by, said, act="award.none", about=lot.id, audience=audience)
 
 
 async def _end_without(db: AsyncSession, actor: Actor, outcome: Outcome, lot: Lot, reason: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 from procure.contracts.errors import (
     AwardNoticeMissing,
@@ -111,6 +112,14 @@ def check_signable(status: ContractStatus, sign_by: datetime, now: datetime) -> 
     check_status(status, ContractStatus.PENDING)
     if now >= sign_by:
         raise ContractLapsed(f"It could be signed until {sign_by.isoformat()}; it has lapsed.")
+
+
+def barred_from_signing(side: Side, prepared_by: Sequence[UUID], signed: Sequence[tuple[Side, UUID]]) -> list[UUID]:
+    """Who can't sign for `side`: for the buyer whoever drew the contract up, for either whoever signed for the other."""
+    return [
+        *(prepared_by if side is Side.BUYER else ()),
+        *(person_id for other, person_id in signed if other is not side),
+    ]
 
 
 def standstill_runs(sign_from: datetime, now: datetime) -> bool:

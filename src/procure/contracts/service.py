@@ -1,7 +1,7 @@
 """Drawing contracts up and signing them, and what their deliverables, endings and iterations (packages beside this) stand on."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -32,7 +32,7 @@ from procure.contracts.schemas import ContractView, Read
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, Event, within
 from procure.kit import clock
-from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import canonical, digest
 from procure.kit.errors import Fact
 from procure.kit.ids import new_id
@@ -320,11 +320,9 @@ async def _signatures(db: AsyncSession, contract_id: UUID) -> Sequence[Signature
 
 def _check_signer(actor: Actor, contract: Contract, side: Side, signatures: Sequence[Signature]) -> None:
     """Who drew the contract up does not sign it for the buyer, and nobody signs for both sides."""
-    prepared = side is Side.BUYER and actor.person_id in contract.prepared_by
-    other_side = any(one.side is not side and one.person_id == actor.person_id for one in signatures)
-    if prepared or other_side:
-        fact = SamePerson("Whoever drew the contract up, or signed it for the other side, can't sign it.")
-        raise refused(fact, actor, "contract.sign", contract)
+    barred = rules.barred_from_signing(side, contract.prepared_by, [(one.side, one.person_id) for one in signatures])
+    said = "Whoever drew the contract up, or signed it for the other side, can't sign it."
+    by_another(actor, barred, said, "contract.sign", contract)
 
 
 def _check_standstill(actor: Actor, contract: Contract, award: Award, now: datetime) -> None:
@@ -333,6 +331,11 @@ def _check_standstill(actor: Actor, contract: Contract, award: Award, now: datet
     if rules.standstill_runs(ends_at, now):
         fact = StandstillRunning(f"Nobody signs before {ends_at.isoformat()}.")
         raise refused(fact, actor, "contract.sign", contract)
+
+
+def by_another(actor: Actor, earlier: Collection[UUID | None], said: str, act: str, contract: Contract) -> None:
+    audience = within(actor.organisation_id)
+    journal.by_another(actor, earlier, said, act=act, about=contract.id, audience=audience)
 
 
 def refused(fact: Fact, actor: Actor, act: str, contract: Contract) -> Fact:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import selectinload
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, within
 from procure.kit import clock
-from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.actor import Actor, require_person
 from procure.kit.body import given
 from procure.kit.errors import Faults
 from procure.kit.ids import new_id
@@ -22,7 +22,6 @@ from procure.kit.paging import Paging, after
 from procure.organisations.models import Organisation
 from procure.outcomes import rules
 from procure.outcomes.errors import (
-    BudgetHolderNeeded,
     MeasureNotFound,
     ObservationInvalid,
     OutcomeInvalid,
@@ -202,12 +201,12 @@ def _measures(outcome_id: UUID, drafts: Sequence[MeasureDraft]) -> list[Measure]
 async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID) -> Outcome:
     """Put the envelope into force: a budget-holding approver, who did not prepare it."""
     outcome = await lock_outcome(db, actor, outcome_id)
-    person_id = require_person(actor)
-    if not actor.budget_holder:
-        raise BudgetHolderNeeded("An approver who holds the budget has to activate an outcome.")
-    if person_id in outcome.prepared_by:
-        fact = SamePerson("Whoever wrote the outcome can't activate it.")
-        raise journal.refused(fact, actor, "outcome.activate", outcome.id, audience=within(outcome.buyer_id))
+    require_person(actor)
+    rules.check_budget_holder(holds_budget=actor.budget_holder)
+    said, audience = "Whoever wrote the outcome can't activate it.", within(outcome.buyer_id)
+    person_id = journal.by_another(
+        actor, outcome.prepared_by, said, act="outcome.activate", about=outcome.id, audience=audience
+    )
     rules.check_draft(outcome.status)
     now = await clock.now(db)
     outcome.move_to(OutcomeStatus.ACTIVE)

@@ -27,6 +27,7 @@ from procure.health import HealthController
 from procure.identity.authentication import Authenticator
 from procure.identity.controllers import ClientController, MemberController, MetadataController, TokenController
 from procure.identity.signing import SigningKey
+from procure.insights.actions.controllers import ActionController
 from procure.journal.service import record_refusal
 from procure.kit import clock, logs
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
@@ -60,6 +61,7 @@ ROUTES: list[ControllerRouterHandler] = [
     OrganisationController,
     MemberController,
     ClientController,
+    ActionController,
     AwardController,
     BidController,
     ContractController,

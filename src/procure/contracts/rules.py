@@ -12,8 +12,10 @@ from procure.contracts.errors import (
     ContractLapsed,
     ContractStateWrong,
     DigestMismatch,
+    DrawnUpAlready,
     OtherSideNeeded,
     SideSigned,
+    StandstillRunning,
 )
 from procure.kit.money import total
 
@@ -122,8 +124,17 @@ def barred_from_signing(side: Side, prepared_by: Sequence[UUID], signed: Sequenc
     ]
 
 
-def standstill_runs(sign_from: datetime, now: datetime) -> bool:
-    return now < sign_from
+def check_first(reference: str | None) -> None:
+    """`reference` is that of the award's contract, if there is one."""
+    if reference is not None:
+        raise DrawnUpAlready(f"{reference} is this award's contract; a winner that does not sign it has lapsed.")
+
+
+def check_standstill(sign_from: datetime, standstill_ends_at: datetime | None, now: datetime) -> None:
+    """The notice may have been corrected since the contract was drawn up: the later end holds."""
+    ends_at = max(sign_from, standstill_ends_at or sign_from)
+    if now < ends_at:
+        raise StandstillRunning(f"Nobody signs before {ends_at.isoformat()}.")
 
 
 def check_signature(side: Side, signed: Collection[Side], given: bytes, document_digest: bytes) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-from litestar import MediaType, Request, Response
+from litestar import Litestar, MediaType, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.kit import body
 from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
-from procure.kit.errors import Fault, Forbidden, Malformed
+from procure.kit.errors import Fault, Malformed
 from procure.kit.headers import is_preflight
 from procure.kit.ids import new_id
 from procure.kit.intake import ADDRESS_TOLD
@@ -28,16 +28,11 @@ from procure.kit.logs import REQUEST_ID, request_log
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
 from procure.kit.problems import ParametersInvalid, allowed_methods, handlers_at
 from procure.kit.scopes import Scope as Permission
+from procure.kit.scopes import ScopeMissing
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Authenticate = Callable[[Connection], Awaitable[Actor]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-
-
-class ScopeMissing(Forbidden):
-    """The token, or the caller's role now, does not carry the scope that this operation needs."""
-
-    slug, title = "scope-missing", "Scope missing"
 
 
 class BodyUnexpected(Malformed):
@@ -161,6 +156,19 @@ def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     )
 
 
+@functools.cache
+def places(app: Litestar) -> dict[str, tuple[str, str]]:
+    """Method and path of each operation, by its id; parameters of the path stand in braces."""
+    found = {}
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            operation_id = getattr(handler, "operation_id", None)
+            if isinstance(operation_id, str):
+                method = next(iter(handler.http_methods - {"OPTIONS"}))
+                found[operation_id] = (method, route.path_format)
+    return found
+
+
 async def provide_db(state: State) -> AsyncGenerator[AsyncSession]:
     """The app's only generator dependency: with exactly one, Litestar commits *before* it sends the reply."""
     async with transaction(state.sessions, state.record) as db:
@@ -279,6 +287,7 @@ __all__ = [
     "confidential",
     "encoded",
     "paging_of",
+    "places",
     "provide_actor",
     "provide_db",
     "provide_page",

@@ -235,7 +235,7 @@ async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecisio
     if data.status is not OutcomeStatus.ABANDONED:
         rules.check_active(outcome.status)
     rules.check_endable(outcome.status)
-    rules.check_settled(await _unsettled(db, outcome.id))
+    rules.check_settled(await unsettled(db, outcome.id))
     outcome.move_to(data.status)
     outcome.ended_at, outcome.end_reason = await clock.now(db), data.reason
     event = OutcomeEnded(
@@ -245,7 +245,7 @@ async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecisio
     return outcome
 
 
-async def _unsettled(db: AsyncSession, outcome_id: UUID) -> Sequence[Decimal]:
+async def unsettled(db: AsyncSession, outcome_id: UUID) -> Sequence[Decimal]:
     """What each lot commits, less its accepted work."""
     sign = case((LedgerEntry.kind == LedgerKind.COMMITTED, 1), (LedgerEntry.kind == LedgerKind.ACCEPTED, -1), else_=0)
     by_lot = select(func.sum(sign * LedgerEntry.delta)).where(LedgerEntry.outcome_id == outcome_id)
@@ -375,11 +375,7 @@ async def commit_to(db: AsyncSession, outcome: Outcome, lot_id: UUID, amount: De
 
     More than before needs an active outcome with room for it: raises OutcomeNotActive, EnvelopeExceeded. Less is always taken.
     """
-    await db.flush()
-    of_outcome = (LedgerEntry.outcome_id == outcome.id, LedgerEntry.kind == LedgerKind.COMMITTED)
-    whole = func.coalesce(func.sum(LedgerEntry.delta), 0)
-    of_lot = func.coalesce(func.sum(LedgerEntry.delta).filter(LedgerEntry.lot_id == lot_id), 0)
-    committed, so_far = (await db.execute(select(whole, of_lot).where(*of_outcome))).one()
+    committed, so_far = await committed_so_far(db, outcome.id, lot_id)
     delta = amount - so_far
     if delta == 0:
         return
@@ -387,6 +383,16 @@ async def commit_to(db: AsyncSession, outcome: Outcome, lot_id: UUID, amount: De
         rules.check_active(outcome.status)
     rules.check_commitment(committed, delta, outcome.envelope)
     await _move(db, outcome.id, lot_id, LedgerKind.COMMITTED, delta, reason)
+
+
+async def committed_so_far(db: AsyncSession, outcome_id: UUID, lot_id: UUID) -> tuple[Decimal, Decimal]:
+    """What all lots commit of an outcome's envelope, and this lot of it (net)."""
+    await db.flush()
+    of_outcome = (LedgerEntry.outcome_id == outcome_id, LedgerEntry.kind == LedgerKind.COMMITTED)
+    whole = func.coalesce(func.sum(LedgerEntry.delta), 0)
+    of_lot = func.coalesce(func.sum(LedgerEntry.delta).filter(LedgerEntry.lot_id == lot_id), 0)
+    committed, so_far = (await db.execute(select(whole, of_lot).where(*of_outcome))).one()
+    return committed, so_far
 
 
 async def add_spend(

@@ -334,8 +334,9 @@ async def consensus_of(db: AsyncSession, lot_id: UUID) -> Sequence[Consensus]:
 async def conclude(db: AsyncSession, actor: Actor, lot_id: UUID) -> RankingView:
     """Work out points and ranking from what the panel agreed, once and for all; the award is for others to recommend."""
     case = await _lock(db, actor, lot_id)
+    member = case.member(actor)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
-    rules.check_may_agree(case.member(actor).seat, case.seats, case.limits)
+    rules.check_may_agree(member.seat, case.seats, case.limits)
     opened = await bids.opened_bids(db, case.lot.id)
     rules.check_something_to_rank(len(opened))
     agreed = await consensus_of(db, case.lot.id)

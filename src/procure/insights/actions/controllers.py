@@ -23,13 +23,13 @@ from procure.outcomes.errors import OutcomeNotFound
 
 
 def _view(request: ApiRequest, acts: list[Act], **ids: UUID) -> ActionsView:
-    offered, scopes = places(request.app), request.user.scopes
+    offered = places(request.app)
     items = []
     for act in acts:
         method, path = offered[act.operation]
         for name, value in {**ids, **act.path}.items():
             path = path.replace(f"{{{name}}}", str(value))
-        reasons = because(act, scopes)
+        reasons = because(act, request.user)
         items.append(
             ActionView(
                 operation=act.operation,

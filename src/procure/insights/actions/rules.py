@@ -1,9 +1,10 @@
 """What stands in an act's way, from the predicates that its verb itself asks."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from procure.kit.errors import Fact
+from procure.kit.actor import ANYONE, Actor
+from procure.kit.errors import Fact, Unauthenticated
 from procure.kit.scopes import Scope, ScopeMissing
 
 #: One of the predicates that a verb asks, with what it asks of: returns, or raises the fact that the verb would raise.
@@ -26,9 +27,11 @@ class Act:
     path: dict[str, str] = field(default_factory=dict)
 
 
-def because(act: Act, scopes: Collection[str]) -> list[str]:
+def because(act: Act, actor: Actor) -> list[str]:
     """The slugs of every fact in the way, at the first stage that has any; empty if the act is allowed."""
-    if act.scope not in scopes:
+    if actor == ANYONE:
+        return [Unauthenticated.slug]
+    if act.scope not in actor.scopes:
         return [ScopeMissing.slug]
     for stage in act.stages:
         if found := [slug for condition in stage if (slug := _refusal(condition))]:

@@ -243,17 +243,15 @@ async def _ending(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> li
 def _check_some_bid(
     running: dict[UUID, Bid], passed: Sequence[tuple[UUID, AwardStatus]], lot: Lot, now: datetime
 ) -> None:
-    """Whether there is a bid that may be recommended: the facts of the last one that may not, if there is none."""
-    refused: Fact = NotNextInRank()
+    """Whether there is a bid that may be recommended: of those next in rank none is valid for longer than the others."""
     for bid in running.values():
         try:
             award_rules.check_next_in_rank(bid.id, list(running), passed)
-            awards.check_valid(bid, lot, now)
-        except Fact as fact:
-            refused = fact
-        else:
-            return
-    raise refused
+        except NotNextInRank:
+            continue
+        awards.check_valid(bid, lot, now)
+        return
+    raise NotNextInRank
 
 
 async def of_enquiry(db: AsyncSession, actor: Actor, enquiry_id: UUID) -> list[Act]:

@@ -28,6 +28,7 @@ from procure.identity.authentication import Authenticator
 from procure.identity.controllers import ClientController, MemberController, MetadataController, TokenController
 from procure.identity.signing import SigningKey
 from procure.insights.actions.controllers import ActionController
+from procure.insights.tasks.controllers import TaskController
 from procure.journal.service import record_refusal
 from procure.kit import clock, logs
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
@@ -76,6 +77,7 @@ ROUTES: list[ControllerRouterHandler] = [
     OpeningController,
     OutcomeController,
     RegisterController,
+    TaskController,
     TimeController,
     list_opened_bids,
     docs.asset,

@@ -32,9 +32,12 @@ async def test_what_is_said_is_what_happens(
     seen: set[tuple[str, str]] = set()
     async for state in STORIES[story](at):
         await db.commit()
+        waiting = {name: await tasks(call, actor) for name, actor in at.people.items()}
         for resource in at.resources:
             for name, actor in {**at.people, "nobody": None}.items():
-                for action in await actions(call, actor, resource):
+                told_of = await actions(call, actor, resource)
+                compare(f"{state}: {name}", resource, told_of, waiting.get(name, {}))
+                for action in told_of:
                     said[action["allowed"]] += 1
                     # Who lacks a right lacks it for every act alike: once for each operation is enough.
                     if (once := (action["operation"], str(action["because"]))) in seen:
@@ -45,6 +48,65 @@ async def test_what_is_said_is_what_happens(
                     assert reply.is_success if action["allowed"] else slug_of(reply) in action["because"], told
     assert said[True]
     assert said[False]
+
+
+async def tasks(call: Call, actor: Actor) -> dict[tuple[str, str, str | None], str | None]:
+    """Everything that waits for this caller, in order, with its due time."""
+    path, found = "/v1/tasks?limit=3", []
+    while path:
+        page = ok(await call.get(actor, path))
+        found += page["items"]
+        path = page["next"]
+    dates = [one["due_at"] or "9999" for one in found]
+    assert dates == sorted(dates)
+    assert len({one["id"] for one in found}) == len(found)
+    return {(one["operation"], one["path"], one["about"]): one["due_at"] for one in found}
+
+
+#: What a task may still wait for: a date, money, or what its own performer has yet to prepare.
+LATER = {
+    "bid-lapsed",
+    "consensus-incomplete",
+    "envelope-exceeded",
+    "lot-invalid",
+    "scores-incomplete",
+    "standstill-running",
+    "window-too-short",
+}
+#: Acts that always wait when they are allowed; the others may also be taken again, or at any time.
+NEXT = {
+    "activateOutcome",
+    "answerEnquiry",
+    "approveAward",
+    "completeContract",
+    "concludeEvaluation",
+    "decideDeliverable",
+    "draftNextLot",
+    "drawUpContract",
+    "lockScores",
+    "openLot",
+    "publishLot",
+    "recommendAward",
+    "recordPayment",
+    "sendInvoice",
+    "signContract",
+    "submitDeliverable",
+}
+
+
+def compare(
+    told: str, resource: str, actions_: list[dict[str, Any]], waiting: dict[tuple[str, str, str | None], str | None]
+) -> None:
+    """What waits is an act that nothing but the calendar or its own content holds up; and what has to be done next waits."""
+    by_name = {one["operation"]: one for one in actions_}
+    by_place = {(one["operation"], one["about"]): one for one in actions_}
+    for operation, path, about in waiting:
+        if path == resource:
+            act = by_place.get((operation, about)) or by_name[operation]
+            assert act["allowed"] or set(act["because"]) <= LATER, f"{told}: {act} waits"
+    for act in actions_:
+        if act["allowed"] and act["operation"] in NEXT:
+            assert (act["operation"], resource, act["about"]) in waiting, f"{told}: {act} does not wait"
 
 
 async def actions(call: Call, actor: Actor | None, resource: str) -> list[dict[str, Any]]:

@@ -71,6 +71,11 @@ def confidential(scope: Permission) -> dict[str, Any]:
     return {"opt": {"scope": scope, "confidential": True}, "security": [{"oauth2": [scope.value]}]}
 
 
+def known() -> dict[str, Any]:
+    """Keyword arguments of a route that needs a token of whatever scopes: it answers each caller what is theirs."""
+    return {"opt": {"known": True}, "security": [{"oauth2": []}]}
+
+
 def public() -> dict[str, Any]:
     """Keyword arguments of a route that anyone may call; a token that is sent is honoured, and refused if it is bad."""
     return {"opt": {"public": True}, "security": [{}, {"oauth2": []}]}
@@ -90,7 +95,7 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     request.scope["state"]["is_confidential"] = bool(handler.opt.get("confidential"))
     refuse_unknown_parameters(request, handler)
     scope: Permission | None = handler.opt.get("scope")
-    if scope is None and (not _honours_token(handler) or "authorization" not in request.headers):
+    if scope is None and not handler.opt.get("known") and not _has_token(request, handler):
         request.scope["user"] = ANYONE
         return
     actor = await request.app.state.authenticate(request)
@@ -106,6 +111,10 @@ def refuse_unread_body(request: Request[Any, Any, Any], handler: BaseRouteHandle
         return
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
         raise BodyUnexpected("This takes no body; send none.")
+
+
+def _has_token(request: Request[Any, Any, Any], handler: BaseRouteHandler) -> bool:
+    return _honours_token(handler) and "authorization" in request.headers
 
 
 def _honours_token(handler: BaseRouteHandler) -> bool:
@@ -286,6 +295,7 @@ __all__ = [
     "client_credentials",
     "confidential",
     "encoded",
+    "known",
     "paging_of",
     "places",
     "provide_actor",

@@ -32,7 +32,15 @@ from procure.kit import clock, logs
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
 from procure.kit.driver import Driver, PooledDriver, SessionDriver
 from procure.kit.headers import cors, with_headers
-from procure.kit.http import ApiRequest, authorise, provide_actor, provide_db, provide_page, with_request_id
+from procure.kit.http import (
+    ApiRequest,
+    ApiResponse,
+    authorise,
+    provide_actor,
+    provide_db,
+    provide_page,
+    with_request_id,
+)
 from procure.kit.intake import with_limits, with_whole_body
 from procure.kit.problems import HANDLERS
 from procure.kit.settings import Settings, SettingsFault
@@ -113,6 +121,7 @@ def create_app(
         cors_config=cors(settings.origins()),
         exception_handlers=dict(HANDLERS),
         request_class=ApiRequest,
+        response_class=ApiResponse,
         request_max_body_size=settings.body_max_bytes,
         openapi_config=document.config(),
         lifespan=[_running(engine, driver, settings)] if engine else [],

@@ -20,12 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.bids.events import BidReplaced, BidSubmitted
 from procure.bids.models import BidFacts, SealedBid
 from procure.bids.rules import Asked, BidStatus
+from procure.bids.schemas import BidReceipt
 from procure.journal import service as journal
 from procure.journal.events import within
 from procure.kit.actor import Actor
 from procure.kit.canonical import canonical
 from procure.kit.db import sharing
 from procure.kit.driver import Driver
+from procure.kit.idempotency import IS_FREE, KEEP_ROW, KeyedRequest
 from procure.lots.models import Criterion, Deliverable, Lot
 from procure.lots.rules import CriterionKind
 from procure.vault.keys import LotKey
@@ -48,7 +50,7 @@ WITH clock AS MATERIALIZED (
   WHERE lots.id = :lot_id AND lots.version = :lot_version AND lots.key_id = :key_id
     AND lots.status = 'published' AND clock.now < lots.closes_at
     AND NOT EXISTS (SELECT FROM lot_seals WHERE lot_seals.lot_id = lots.id)
-)"""
+    AND """
 
 _INSERT = """, bid AS (
   INSERT INTO bids (id, lot_id, supplier_id, status, lot_version, key_id, sealing_mode, sealed, digest, received_at,
@@ -102,8 +104,8 @@ class _Statement:
         return [values[name] for name in self._names]
 
 
-_FIRST = _Statement(_OPEN_LOT + _INSERT + _RECORD)
-_LATER = _Statement(_OPEN_LOT + _UPDATE + _RECORD)
+_FIRST = _Statement(_OPEN_LOT + IS_FREE + ")" + _INSERT + _RECORD)
+_LATER = _Statement(_OPEN_LOT + IS_FREE + ")" + _UPDATE + _RECORD)
 _RECEIVED = "SELECT received_at FROM bids WHERE id = $1 AND version = $2 AND digest = $3"
 
 
@@ -111,18 +113,22 @@ class NotInTime(Exception):
     """The lot closed while the statement waited for another transaction of the same supplier; nothing was stored."""
 
 
-async def store(driver: Driver, actor: Actor, bid: SealedBid) -> datetime | None:
-    """Store this version and its journal entry, all or nothing: only while the lot is open, as it was read, and unsealed.
+async def store(driver: Driver, actor: Actor, bid: SealedBid, once: KeyedRequest | None = None) -> datetime | None:
+    """Store this version, its journal entry and its key's reply, all or nothing: only while the lot is open, as it was read, and unsealed.
 
     Version 1 is inserted unless the supplier has a live bid; a later one takes the place of the version before it. The time of
     receipt, or None if one of the conditions does not hold; raises NotInTime, and CommitUnknown (`kit.driver`).
     """
     statement = _FIRST if bid.version == 1 else _LATER
-    arguments = statement.arguments(_values(actor, bid))
-    async with driver.unit(sharing(bid.lot_id), of=bid.lot_id) as unit:
+    arguments = statement.arguments({**_values(actor, bid), "once_id": once.id if once else None})
+    first = sharing(bid.lot_id) if once is None else f"{once.claim()}; {sharing(bid.lot_id)}"
+    async with driver.unit(first, of=bid.lot_id) as unit:
         row = await unit.fetchrow(statement.sql, *arguments)
         if row is not None and not row["in_time"]:
             raise NotInTime
+        if row is not None and once is not None:
+            once.answer(BidReceipt.of(bid, BidStatus.SUBMITTED, row["received_at"]))
+            await unit.execute(KEEP_ROW, once.id, once.sealed())
     return row["received_at"] if row is not None else None
 
 

@@ -49,6 +49,7 @@ from procure.kit.paging import Paging, after
 from procure.lots import service as lots
 from procure.lots.errors import LotNotFound, LotNotOpen
 from procure.lots.models import Lot
+from procure.lots.rules import has_closed
 from procure.organisations.models import Organisation
 from procure.vault.keys import PrivateLotKey, Vault, signature_holds
 
@@ -187,8 +188,8 @@ async def _found_again(desk: Desk, bid: SealedBid) -> datetime:
 async def _judged(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> PublishedLot:
     """The lot, if its key is the platform's and the bid gives what it asks. A late bid is told so, whatever is in it."""
     lot = statements.kept(place.lot_id) or await _read(desk, place.lot_id)
-    if lot.closes_at <= clock.wall_now():
-        # Most probably late, which the database says, not this machine: without the lot's lock, that its seal or opening may hold.
+    if has_closed(lot.closes_at, clock.wall_now()):
+        # Most probably late. The database says so, not this machine, and without the lock that a seal or opening may hold.
         async with desk.session() as db:
             await _check_taking(db, actor, place)
     if not signature_holds(lot.key, desk.vault.public_signing_key):

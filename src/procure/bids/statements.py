@@ -27,7 +27,7 @@ from procure.kit.actor import Actor
 from procure.kit.canonical import canonical
 from procure.kit.db import sharing
 from procure.kit.driver import Driver
-from procure.kit.idempotency import IS_FREE, KEEP_ROW, KeyedRequest
+from procure.kit.idempotency import IS_FREE, KeyedRequest
 from procure.lots.models import Criterion, Deliverable, Lot
 from procure.lots.rules import CriterionKind
 from procure.vault.keys import LotKey
@@ -121,14 +121,15 @@ async def store(driver: Driver, actor: Actor, bid: SealedBid, once: KeyedRequest
     """
     statement = _FIRST if bid.version == 1 else _LATER
     arguments = statement.arguments({**_values(actor, bid), "once_id": once.id if once else None})
-    first = sharing(bid.lot_id) if once is None else f"{once.claim()}; {sharing(bid.lot_id)}"
-    async with driver.unit(first, of=bid.lot_id) as unit:
+    first, last = sharing(bid.lot_id), str
+    if once is not None:
+        first, last = f"{once.claim()}; {first}", once.keeping
+    async with driver.unit(first, of=bid.lot_id, last=last) as unit:
         row = await unit.fetchrow(statement.sql, *arguments)
         if row is not None and not row["in_time"]:
             raise NotInTime
         if row is not None and once is not None:
             once.answer(BidReceipt.of(bid, BidStatus.SUBMITTED, row["received_at"]))
-            await unit.execute(KEEP_ROW, once.id, once.sealed())
     return row["received_at"] if row is not None else None
 
 

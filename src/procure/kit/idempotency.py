@@ -125,11 +125,10 @@ DELETE FROM kept_replies WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM kept_replies WHERE kept_at < clock_timestamp() - make_interval(days => :days) ORDER BY kept_at LIMIT :batch
 ))""")
 
-#: For a unit of the driver: `KeyedRequest.claim` at its beginning, this as one of its conditions, `KEEP_ROW` after its effect. What the
+#: For a unit of the driver: `KeyedRequest.claim` at its beginning, this as one of its conditions, `keeping` with its COMMIT. What the
 #: lock said can't be answered to a statement without values, so it is left where the next one finds it, until the transaction ends.
 IS_FREE = """coalesce(current_setting('procure.key_is_free', true), '') <> 'false'
     AND NOT EXISTS (SELECT FROM kept_replies WHERE kept_replies.id = CAST(:once_id AS bytea))"""
-KEEP_ROW = "INSERT INTO kept_replies (id, sealed, kept_at) VALUES ($1, $2, clock_timestamp())"
 
 
 @dataclass(slots=True, eq=False)
@@ -170,6 +169,13 @@ class KeyedRequest:
     def answer(self, result: object) -> None:
         """Encode the reply now, once; what is sent later is this."""
         self.reply = self._encode(result)
+
+    def keeping(self) -> str:
+        """`keep` as one statement without values, for a unit of the driver to end with: hexadecimal is all that it holds."""
+        if self.reply is None:
+            return ""
+        row = f"'\\x{self.id.hex()}', '\\x{self.sealed().hex()}', clock_timestamp()"
+        return f"INSERT INTO kept_replies (id, sealed, kept_at) VALUES ({row})"  # noqa: S608 - nothing but hexadecimal
 
     async def keep(self, db: AsyncSession) -> None:
         """Store the reply, if there is one, in the transaction of what it tells."""

@@ -121,10 +121,8 @@ async def store(driver: Driver, actor: Actor, bid: SealedBid, once: KeyedRequest
     """
     statement = _FIRST if bid.version == 1 else _LATER
     arguments = statement.arguments({**_values(actor, bid), "once_id": once.id if once else None})
-    first, last = sharing(bid.lot_id), str
-    if once is not None:
-        first, last = f"{once.claim()}; {first}", once.keeping
-    async with driver.unit(first, of=bid.lot_id, last=last) as unit:
+    first, last = (once.claim(), once.keeping) if once else ("", str)
+    async with driver.unit(first + sharing(bid.lot_id), of=bid.lot_id, last=last) as unit:
         row = await unit.fetchrow(statement.sql, *arguments)
         if row is not None and not row["in_time"]:
             raise NotInTime

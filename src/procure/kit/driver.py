@@ -85,11 +85,11 @@ class PooledDriver:
                 try:
                     await connection.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {first}")
                     yield connection
-                    commit = f"{last()}; COMMIT"
+                    final = last()
                 except BaseException:
                     await _rolled_back(connection)
                     raise
-                await _committed(connection, commit)
+                await _committed(connection, f"{final}; COMMIT" if final else "COMMIT")
         finally:
             lane.release()
 
@@ -227,7 +227,8 @@ class SessionDriver:
             async with driver.transaction():
                 await driver.execute(first)
                 yield driver
-                await driver.execute(last())
+                if final := last():
+                    await driver.execute(final)
 
     async def close(self) -> None:
         """The connection is its owner's."""

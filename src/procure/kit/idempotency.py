@@ -163,8 +163,8 @@ class KeyedRequest:
             raise Answered(self._opened(sealed), is_replay=True)
 
     def claim(self) -> str:
-        """The lock as one statement without values, for a unit of the driver to begin with."""
-        return f"SELECT set_config('procure.key_is_free', pg_try_advisory_xact_lock({self.lock})::text, true)"
+        """The lock as a statement without values, for a unit of the driver to begin with."""
+        return f"SELECT set_config('procure.key_is_free', pg_try_advisory_xact_lock({self.lock})::text, true); "
 
     def answer(self, result: object) -> None:
         """Encode the reply now, once; what is sent later is this."""

@@ -76,9 +76,7 @@ class ApiResponse(Response[Any]):
         once = once_of(request)
         if once is None:
             return super().to_asgi_response(app, request, **more)
-        if once.reply is None:
-            once.reply = super().to_asgi_response(app, request, **more)
-        return once.reply
+        return once.reply or once.replied(super().to_asgi_response(app, request, **more))
 
 
 def requires(scope: Permission, *, key: Key = Key.HONOURED) -> dict[str, Any]:

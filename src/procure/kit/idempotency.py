@@ -135,13 +135,14 @@ IS_FREE = """coalesce(current_setting('procure.key_is_free', true), '') <> 'fals
 class KeyedRequest:
     """A request with a key: what its row is found by, and the secret that its reply is sealed with.
 
-    `said` is everything that has to be the same for the same key; `encode` makes the reply of a verb's result or of a fact.
+    `said` is everything that has to be the same for the same key; `encode` makes the reply of a verb's result or of a fact. It knows the
+    request, which knows this, and is let go with the reply: garbage in circles costs a bid more than its key does.
     """
 
     id: bytes
     _secret: bytes
     _said: bytes
-    _encode: Callable[[object], ASGIResponse]
+    _encode: Callable[[object], ASGIResponse] | None
     reply: ASGIResponse | None = None
 
     @classmethod
@@ -168,7 +169,13 @@ class KeyedRequest:
 
     def answer(self, result: object) -> None:
         """Encode the reply now, once; what is sent later is this."""
-        self.reply = self._encode(result)
+        assert self._encode is not None
+        self.replied(self._encode(result))
+
+    def replied(self, reply: ASGIResponse) -> ASGIResponse:
+        """Remember the reply."""
+        self.reply, self._encode = reply, None
+        return reply
 
     def keeping(self) -> str:
         """`keep` as one statement without values, for a unit of the driver to end with: hexadecimal is all that it holds."""

@@ -50,7 +50,7 @@ WITH clock AS MATERIALIZED (
   WHERE lots.id = :lot_id AND lots.version = :lot_version AND lots.key_id = :key_id
     AND lots.status = 'published' AND clock.now < lots.closes_at
     AND NOT EXISTS (SELECT FROM lot_seals WHERE lot_seals.lot_id = lots.id)
-    AND """
+)"""
 
 _INSERT = """, bid AS (
   INSERT INTO bids (id, lot_id, supplier_id, status, lot_version, key_id, sealing_mode, sealed, digest, received_at,
@@ -58,6 +58,7 @@ _INSERT = """, bid AS (
   SELECT :bid_id, :lot_id, :supplier_id, 'submitted', :lot_version, :key_id, :sealing_mode, :sealed, :digest, lot.now,
     :submitted_by, lot.now, :version
   FROM lot
+  WHERE {is_free}
   ON CONFLICT (lot_id, supplier_id) WHERE status <> 'withdrawn' DO NOTHING
   RETURNING received_at
 )"""
@@ -68,6 +69,7 @@ _UPDATE = """, bid AS (
   FROM lot
   WHERE bids.id = :bid_id AND bids.lot_id = :lot_id AND bids.supplier_id = :supplier_id
     AND bids.status = 'submitted' AND bids.version = :version - 1
+    AND {is_free}
   RETURNING bids.received_at
 )"""
 
@@ -104,8 +106,8 @@ class _Statement:
         return [values[name] for name in self._names]
 
 
-_FIRST = _Statement(_OPEN_LOT + IS_FREE + ")" + _INSERT + _RECORD)
-_LATER = _Statement(_OPEN_LOT + IS_FREE + ")" + _UPDATE + _RECORD)
+_FIRST = _Statement(_OPEN_LOT + _INSERT.format(is_free=IS_FREE) + _RECORD)
+_LATER = _Statement(_OPEN_LOT + _UPDATE.format(is_free=IS_FREE) + _RECORD)
 _RECEIVED = "SELECT received_at FROM bids WHERE id = $1 AND version = $2 AND digest = $3"
 
 

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from litestar.response.base import ASGIResponse
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +18,7 @@ from cutting import Cut
 from procure.bids.models import Bid
 from procure.journal.models import JournalEntry
 from procure.kit.actor import Actor
-from procure.kit.idempotency import KeptReply
+from procure.kit.idempotency import KeptReply, KeyedRequest
 from procure.lots.models import Lot
 
 AT_ONCE = 50
@@ -123,6 +124,16 @@ async def test_replacing_and_withdrawing_again_change_nothing(call: Call, lot: L
     again(gone, await call.post(bidder, f"/v1/bids/{bid}/withdraw", key=withdrawing))
 
 
+async def test_a_retry_of_a_bid_that_was_withdrawn_since_is_no_second_bid(
+    db: AsyncSession, call: Call, lot: Lot, bidder: Actor
+) -> None:
+    path, document, key = f"/v1/lots/{lot.id}/bids", bid_document(lot), str(uuid4())
+    first = await call.post(bidder, path, document, key=key)
+    ok(await call.post(bidder, f"/v1/bids/{ok(first, 201)['id']}/withdraw"))
+    again(first, await call.post(bidder, path, document, key=key))
+    assert await entries_of(db, "bid.submitted") == 1
+
+
 async def test_a_refusal_that_is_not_recorded_is_not_kept(call: Call, lot: Lot, bidder: Actor) -> None:
     path, document, key = f"/v1/lots/{lot.id}/bids", bid_document(lot), str(uuid4())
     bid = ok(await call.post(bidder, path, document), 201)["id"]
@@ -205,6 +216,25 @@ async def test_fifty_bids_at_once_with_one_key_are_one(world: World, verb: str) 
     assert await count(world, Bid.lot_id == lot.id, Bid.version == first.json()["version"]) == 1
     assert first.json()["version"] == (1 if verb == "submit" else 2)
     again(first, await send())
+
+
+@pytest.mark.parametrize("verb", ["submit", "replace"])
+async def test_while_a_key_is_in_use_no_bid_is_stored_with_it(world: World, verb: str) -> None:
+    (lot,), (bidder,) = await prepared(world)
+    path, document, key = f"/v1/lots/{lot.id}/bids", bid_document(lot), str(uuid4())
+    if verb == "replace":
+        path = f"/v1/bids/{ok(await world.call.post(bidder, path, document), 201)['id']}"
+    method, before = ("POST" if verb == "submit" else "PUT"), await kept(world)
+    # What a request that runs elsewhere holds, whatever it asks for.
+    of_key = KeyedRequest.of(
+        key.encode(), f"{bidder.client_id} {bidder.organisation_id}", b"", lambda _: ASGIResponse()
+    )
+    async with world.sessions() as other:
+        await other.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": of_key.lock})
+        problem(await world.call(method, bidder, path, document, key=key), 409, "idempotency-key-busy")
+        await other.rollback()
+    assert await kept(world) == before
+    assert (await world.call(method, bidder, path, document, key=key)).is_success
 
 
 async def test_fifty_late_bids_at_once_with_one_key_are_refused_on_record_once(world: World) -> None:

@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from litestar import Request
 from litestar.response.base import ASGIResponse
+from litestar.testing import RequestFactory
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -19,6 +21,7 @@ from conftest import World
 from procure.identity.models import Client
 from procure.kit import idempotency
 from procure.kit.actor import Actor
+from procure.kit.http import ApiResponse
 from procure.kit.idempotency import (
     KEPT_DAYS,
     PRUNE_BATCH,
@@ -199,6 +202,14 @@ def test_a_lock_is_a_number_of_its_own_below_zero() -> None:
     locks = {keyed(owner=str(number)).lock for number in range(500)}
     assert len(locks) == 500
     assert all(-(2**63) <= lock < 0 for lock in locks), "a lot's lock is never below zero"
+
+
+def test_a_reply_is_encoded_once_whatever_becomes_of_what_it_was_made_of() -> None:
+    request: Request[Any, Any, Any] = RequestFactory().post("/", data={})
+    request.scope["state"]["once"] = keyed()
+    first = ApiResponse({"number": 1}).to_asgi_response(None, request)
+    assert ApiResponse({"number": 2}).to_asgi_response(None, request) is first
+    assert first.body == b'{"number":1}'
 
 
 # --- over HTTP ------------------------------------------------------------------------------------------------------

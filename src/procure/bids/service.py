@@ -180,7 +180,8 @@ async def _found_again(desk: Desk, bid: SealedBid) -> datetime:
     if received_at is None:
         at = f"GET /v1/bids?lot_id={bid.lot_id}"
         raise ReceiptUnknown(
-            f"The database was cut off: the bid may have been received. Look at {at} before you go on."
+            "The database was cut off: the bid may have been received. Send it again with the same Idempotency-Key, which"
+            f" tells, or look at {at}."
         )
     return received_at
 
@@ -371,11 +372,15 @@ async def _open(db: AsyncSession, actor: Actor, lot: Lot, key: PrivateLotKey, bi
 
 
 def _content(lot: Lot, key: PrivateLotKey, bid: Bid) -> BidContent:
-    """What was sealed, read as strictly as a body and judged as at its submission, since a client may seal what it likes."""
+    """What was sealed, read as a body and judged as at its submission, since whoever reached the row may have put anything there.
+
+    What the service sealed it had read before: a rule of text made stricter since then must not take anybody's bid away.
+    """
     if sealing.digest(bid.sealed) != bid.digest:
         raise sealing.Unreadable
     context = sealing.SealContext(bid.lot_id, bid.lot_version, bid.supplier_id, bid.id, bid.version)
-    content = body.read(sealing.unseal(key, bid.sealed, context), BidContent)
+    is_judged = bid.sealing_mode is SealingMode.SERVER
+    content = body.read(sealing.unseal(key, bid.sealed, context), BidContent, is_judged=is_judged)
     rules.check_content(
         asked_of(lot.deliverables, lot.criteria, lot.ceiling, lot.currency), given(content, lot.currency)
     )

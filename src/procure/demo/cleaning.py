@@ -4,7 +4,7 @@ import html
 import re
 from unicodedata import normalize
 
-from procure.kit.body import CONTROL, UNSEEN
+from procure.kit.seen import CONTROL, UNSEEN
 
 TEXT_MAX = 20_000
 

@@ -2,8 +2,8 @@
 
 msgspec stops at the first fault, so the happy path is one decode and one convert; only when that fails is the value walked field
 by field to find every fault. Text is brought to NFC, so that what looks the same is the same, and trimmed before its length is
-checked. What nobody sees is refused: in a trail the reader has to see what was signed (Unicode TR 36, UTS 55). A name given
-twice in one object is refused (RFC 7493, section 2.3): of two amounts the sender may mean the one that we would not take.
+checked. What nobody sees is refused (`kit.seen`). A name given twice in one object is refused (RFC 7493, section 2.3): of two
+amounts the sender may mean the one that we would not take.
 """
 
 import json
@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from procure.kit.errors import Fault, Faults, Invalid, Malformed
+from procure.kit.seen import CONTROL, unseen
 
 T = TypeVar("T")
 #: A JSON Pointer, or the place around and the step from there: written out only where there is a fault to tell.
@@ -25,16 +26,8 @@ DEPTH_MAX = 32
 FAULTS_MAX = 100
 #: Years in which a date makes sense here, and with which the calendar can reckon without falling off its end.
 YEAR_MIN, YEAR_MAX = 1900, 2199
+UNSEEN_CODE = "unseen-character"
 _TOO_DEEP = f"The body is nested deeper than {DEPTH_MAX} levels."
-#: C0 and C1 but tab and line feeds. PostgreSQL stores no NUL, terminals obey the others.
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-#: Marks that turn the direction of what follows, take no room, part lines unseen, or are no characters. Joiners make words in Persian
-#: and Indic scripts, and emoji (UAX 31, section 2.3): they may follow anything but Latin, spaces and each other, where they only hide.
-UNSEEN = re.compile(
-    "[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufdd0-\ufdef\U000e0000-\U000e007f"
-    + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
-    + "]|(?<![^\x00-\u024f\u2000-\u206f\u3000])[\u200c\u200d]"
-)
 
 
 class BodyMalformed(Malformed):
@@ -49,8 +42,11 @@ class BodyInvalid(Invalid):
     slug, title = "body-invalid", "Body does not fit"
 
 
-def read(body: bytes, type_: type[T]) -> T:
-    """Decode `body` into `type_`; raises BodyMalformed (400) or BodyInvalid (422) with every fault."""
+def read(body: bytes, type_: type[T], *, is_judged: bool = False) -> T:
+    """Decode `body` into `type_`; raises BodyMalformed (400) or BodyInvalid (422) with every fault.
+
+    `is_judged` is what was taken once already: what its text shows is not asked again, by rules that may be newer than it.
+    """
     try:
         raw = msgspec.json.decode(body)
     except RecursionError:
@@ -58,6 +54,8 @@ def read(body: bytes, type_: type[T]) -> T:
     except ValueError as error:  # a UnicodeDecodeError where it is not UTF-8
         raise BodyMalformed(f"The body is not readable as JSON: {error}.") from error
     cleaned, faults = _cleaned(raw)
+    if is_judged:
+        faults.found = [fault for fault in faults.found if fault.code != UNSEEN_CODE]
     _refuse_repeated(body, raw)
     return _convert(cleaned, type_, faults)
 
@@ -124,13 +122,11 @@ def _clean(value: Any, place: Place, depth: int, faults: Faults) -> Any:
 def _clean_text(text: str, place: Place, faults: Faults) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    if not text.isprintable():  # as nothing is that is refused
-        if CONTROL.search(text):
-            faults.add(_pointer(place), "control-character", "Text may not contain NUL or other control characters.")
-        # As it came and as it will be kept: what was taken is taken again, though its first letter was a space.
-        if unseen := UNSEEN.search(text) or UNSEEN.search(text.strip()):
-            said = f"Text may not contain U+{ord(unseen.group()):04X} here: no reader sees it."
-            faults.add(_pointer(place), "unseen-character", said)
+    if not text.isprintable() and CONTROL.search(text):
+        faults.add(_pointer(place), "control-character", "Text may not contain NUL or other control characters.")
+    if hidden := unseen(text):
+        said = f"Text may not contain U+{ord(hidden):04X} here: no reader sees it."
+        faults.add(_pointer(place), UNSEEN_CODE, said)
     return text.strip()
 
 

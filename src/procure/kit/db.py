@@ -39,6 +39,7 @@ from procure.kit.errors import Fact
 Sessions = async_sessionmaker[AsyncSession]
 Recorder = Callable[[AsyncSession, object], Awaitable[None]]
 LOCK_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_S = 30
 
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -101,12 +102,23 @@ class Structs(TypeDecorator[Any]):
 
 
 def server_settings() -> dict[str, str]:
-    """What every connection of the service sets: bounded waits, UTC, and no compilation of queries that run for a millisecond."""
-    return {"statement_timeout": "30s", "lock_timeout": f"{LOCK_TIMEOUT_S}s", "timezone": "UTC", "jit": "off"}
+    """What every connection of the service sets: bounded waits, UTC, and no compilation of queries that run for a millisecond.
+
+    Over TCP the server also finds out within a minute that this machine has vanished, and lets go of what it had locked.
+    """
+    return {
+        "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
+        "lock_timeout": f"{LOCK_TIMEOUT_S}s",
+        "timezone": "UTC",
+        "jit": "off",
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
 
 
-def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
-    """An engine with bounded waits: 5 s for a connection, 10 s for a lock, 30 s for a statement."""
+def make_engine(url: str, *, pool_size: int = 10, silence_s: float = STATEMENT_TIMEOUT_S + 5) -> AsyncEngine:
+    """An engine with bounded waits: 5 s for a connection, 10 s for a lock, 30 s for a statement, `silence_s` for a word of the server."""
     return create_async_engine(
         url,
         pool_size=pool_size,
@@ -117,6 +129,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         json_deserializer=msgspec.json.decode,
         connect_args={
             "timeout": 5,
+            "command_timeout": silence_s,  # the server's own bounds speak first, unless it has vanished
             "server_settings": server_settings(),
         },
     )

@@ -254,8 +254,7 @@ def request_id_of(scope: Scope) -> str:
 def with_request_id(app: ASGIApp) -> ASGIApp:
     """Around the whole application: a request id in state, log context and reply header, and one log line per request.
 
-    Here too, since the router knows neither rightly: HEAD is GET without its body (RFC 9110, section 9.3.2), and OPTIONS, where
-    it is no preflight of CORS, names every method of the path.
+    Here too, since the router does not know it rightly: HEAD is GET without its body (RFC 9110, section 9.3.2).
     """
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
@@ -277,13 +276,8 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
 
         token = REQUEST_ID.set(request_id)
         try:
-            litestar = scope["litestar_app"]
-            is_plain = method == "OPTIONS" and not is_preflight(scope, litestar.cors_config)
-            if is_plain and (allowed := allowed_methods(litestar, scope["path"])):
-                await _answer_options(allowed, send_with_id)
-            else:
-                scope["method"] = HttpMethod.GET if method == "HEAD" else scope["method"]
-                await app(scope, receive, send_with_id)
+            scope["method"] = HttpMethod.GET if method == "HEAD" else scope["method"]
+            await app(scope, receive, send_with_id)
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             is_confidential = _is_confidential(scope)
             if status >= 500 or not is_confidential:
@@ -303,6 +297,21 @@ def _is_confidential(scope: Scope) -> bool:
         if said is None
         else said
     )
+
+
+def with_options(app: ASGIApp) -> ASGIApp:
+    """Around the router, which does not know it rightly: OPTIONS, where it is no preflight of CORS, names every method of the path."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and scope["method"] == HttpMethod.OPTIONS:
+            litestar = scope["litestar_app"]
+            allowed = allowed_methods(litestar, scope["path"])
+            if allowed and not is_preflight(scope, litestar.cors_config):
+                await _answer_options(allowed, send)
+                return
+        await app(scope, receive, send)
+
+    return handle
 
 
 async def _answer_options(allowed: list[str], send: Send) -> None:
@@ -329,5 +338,6 @@ __all__ = [
     "provide_page",
     "public",
     "requires",
+    "with_options",
     "with_request_id",
 ]

@@ -59,7 +59,7 @@ def with_limits(app: ASGIApp) -> ASGIApp:
             return
         scope["path"] = scope["path"][:ADDRESS_TOLD]
         request: Request[None, None, Any] = Request(scope, receive, send)
-        response = on_fact(request, fact).to_asgi_response(None, request, headers={"Connection": "close"})
+        response = on_fact(request, fact).to_asgi_response(None, request)
         await response(scope, receive, send)
 
     return handle

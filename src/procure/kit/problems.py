@@ -27,6 +27,8 @@ from procure.kit.idempotency import Answered, Replay
 
 log = structlog.get_logger(__name__)
 PROBLEM_JSON = "application/problem+json"
+#: After these what is left of the request is not read, so the connection is of no further use.
+CLOSING = {408, 413, 414, 431}
 
 #: Slug and title of what the framework, and not a Fact, answers.
 BY_STATUS = {
@@ -145,6 +147,8 @@ def on_fact(request: Request[Any, Any, Any], fact: Fact) -> Response[bytes]:
         headers["WWW-Authenticate"] = 'Bearer realm="procure"'
     if fact.retry_after_s is not None:
         headers["Retry-After"] = str(fact.retry_after_s)
+    if fact.status in CLOSING:
+        headers["Connection"] = "close"
     return respond(
         request,
         slug=fact.slug,
@@ -176,8 +180,8 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
         413: f"The body is larger than {request.app.state.body_max_bytes} bytes.",
     }.get(error.status_code, f"{error.detail or title}.".replace("..", "."))
     headers = {name.title(): value for name, value in (error.headers or {}).items()}
-    if error.status_code == 413:
-        headers["Connection"] = "close"  # what is left of the body is not read, so the connection is of no further use
+    if error.status_code in CLOSING:
+        headers["Connection"] = "close"
     if isinstance(error, MethodNotAllowedException):
         headers["Allow"] = ", ".join(allowed_methods(request.app, request.scope["path"]))
     return respond(request, slug=slug, title=title, status=error.status_code, detail=detail, headers=headers)

@@ -108,7 +108,11 @@ class OutcomeController(Controller):
         **requires(Scope.OUTCOMES_ACTIVATE),
     )
     async def end(self, db: Db, actor: Caller, outcome_id: FromPath[UUID], data: JSONBody[EndDecision]) -> OutcomeView:
-        """Say how it ended: achieved, not_achieved or abandoned, and why. Not while a lot commits more than was accepted."""
+        """Say how it ended: achieved, not_achieved or abandoned, and why. Not while a lot commits more than was accepted.
+
+        A contract whose every deliverable is accepted need not be completed first: it is paid and completed afterwards as
+        before, with `stop` as its next step.
+        """
         return await service.view(db, actor, await service.end(db, actor, outcome_id, data))
 
     @post(

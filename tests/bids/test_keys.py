@@ -94,6 +94,19 @@ async def test_a_late_bids_refusal_is_on_record_once_and_the_same_for_its_key(
     assert first.json()["request_id"] == first.headers["x-request-id"]
 
 
+async def test_a_late_withdrawal_is_refused_on_record_once_for_its_key_as_well(
+    db: AsyncSession, call: Call, lot: Lot, bidder: Actor
+) -> None:
+    """Though it goes through a session of the request's own."""
+    bid, key = ok(await call.post(bidder, f"/v1/lots/{lot.id}/bids", bid_document(lot)), 201)["id"], str(uuid4())
+    await move_clock(db, lot.closes_at)
+    await db.commit()
+    first = await call.post(bidder, f"/v1/bids/{bid}/withdraw", key=key)
+    problem(first, 409, "lot-not-open")
+    again(first, await call.post(bidder, f"/v1/bids/{bid}/withdraw", key=key))
+    assert await entries_of(db, "act.refused") == 1
+
+
 async def test_another_bid_or_another_lot_with_the_same_key_is_refused_and_not_stored(
     db: AsyncSession, call: Call, lot: Lot, bidder: Actor
 ) -> None:

@@ -192,12 +192,12 @@ class KeyedRequest:
 
     def refused(self) -> Answered:
         """The refusal that `answer` has made a reply of."""
-        return Answered(self._said_reply(), is_replay=False)
+        return Answered(self._as_sent(), is_replay=False)
 
     def sealed(self) -> bytes:
         """The reply as it is stored: nonce and AES-256-GCM, the request as what is bound to it."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + AESGCM(self._secret).encrypt(nonce, msgspec.msgpack.encode(self._said_reply()), self._said)
+        return nonce + AESGCM(self._secret).encrypt(nonce, msgspec.msgpack.encode(self._as_sent()), self._said)
 
     def _opened(self, sealed: bytes) -> Reply:
         try:
@@ -208,7 +208,7 @@ class KeyedRequest:
             ) from None
         return msgspec.msgpack.decode(plain, type=Reply)
 
-    def _said_reply(self) -> Reply:
+    def _as_sent(self) -> Reply:
         assert self.reply is not None
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.reply.encode_headers()]
         return Reply(self.reply.status_code, headers, self.reply.body)

@@ -13,6 +13,8 @@ from litestar.routes import BaseRoute
 from litestar.types import ControllerRouterHandler
 
 from procure import __version__
+from procure.kit.http import key_use
+from procure.kit.idempotency import HEADER, KEY_MAX, KEY_MIN, REPLAYED, Key
 from procure.kit.problems import PROBLEM_JSON
 from procure.kit.scopes import Scope
 
@@ -22,6 +24,7 @@ time, and pays deliverable by deliverable as each is accepted.
 
 Money is net, as decimal strings. Instants are RFC 3339 in UTC. Every error is `application/problem+json` (RFC 9457) with all faults of
 a body in `errors`, by JSON Pointer. Lists answer `items` and `next`, the address of the next page.
+Every write takes an `Idempotency-Key`, a new UUID for each act and the same one for each retry: it is done once, and answered the same.
 Text is kept in Unicode's NFC, trimmed; what no reader sees is refused. Path and query have at most 8 KB (414), all headers 32 KB (431).
 
 The demonstration replays real notices of UK Contracts Finder: contains public sector information licensed under the
@@ -32,6 +35,7 @@ TAGS = [
     ("Tokens", "OAuth 2: access tokens, and the keys they are signed with."),
     ("Organisations", "Buyers and suppliers, their members and API clients."),
     ("Outcomes", "The change a buyer wants, its measures, and what is committed to it."),
+    ("Actions", "What you may do with a resource now, and why not the rest; what waits for you."),
     ("Lots", "Short competitions under an outcome."),
     ("Enquiries", "Questions before a lot closes; answers for everybody, the asker for nobody."),
     ("Bids", "Sealed until the lot's opening."),
@@ -56,6 +60,16 @@ _WITH_TOKEN = {
     "401": ("No token, or one that is not valid.", "unauthenticated"),
     "403": ("The scope or role for this is missing.", "scope-missing"),
 }
+_WITH_KEY = {
+    "400": ("The key is not one value of 16 to 255 visible ASCII characters.", "idempotency-key-invalid"),
+    "409": ("A request with this key is still running; see `Retry-After`.", "idempotency-key-busy"),
+    "422": ("The key was used for another request.", "idempotency-key-reused"),
+}
+_WITHOUT_KEY = {"400": ("This needs an `Idempotency-Key`.", "idempotency-key-missing")}
+_KEY_TEXT = """\
+Whatever you send again with the same key is done once: the first reply comes again, byte for byte, with `Idempotency-Replayed: true`,
+for 30 days. A new UUID for each act; the same one for each retry. Bare, or in the quotes of a String of RFC 9651."""
+
 _WITH_BODY = {
     "413": ("The body is too large.", "body-too-large"),
     "415": ("The body is not JSON.", "media-type-unsupported"),
@@ -101,7 +115,10 @@ def build(app: Litestar) -> dict[str, Any]:
     """The whole document as plain values, keys in a stable order."""
     document: dict[str, Any] = msgspec.to_builtins(app.openapi_schema.to_schema(), str_keys=True)
     examples = _examples()
+    uses = _key_uses(app)
     for operation in _operations(document):
+        if (use := uses[operation["operationId"]]) is not Key.IGNORED:
+            _add_key(operation, use)
         _add_problems(operation)
         _add_request_example(operation, examples)
     for name, schema in document["components"]["schemas"].items():
@@ -123,14 +140,42 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (operation for operation in item.values() if isinstance(operation, dict))
 
 
+def _key_uses(app: Litestar) -> dict[str, Key]:
+    """What each operation makes of Idempotency-Key, by its id."""
+    handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
+    return {str(handler.operation_id): key_use(handler) for handler in handlers}
+
+
+def _add_key(operation: dict[str, Any], use: Key) -> None:
+    schema = {"type": "string", "minLength": KEY_MIN, "maxLength": KEY_MAX, "pattern": "^[!-~]+$"}
+    header = {
+        "name": HEADER,
+        "in": "header",
+        "required": use is Key.REQUIRED,
+        "description": _KEY_TEXT,
+        "schema": schema,
+    }
+    header["example"] = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+    operation["parameters"] = [*operation.get("parameters", []), header]
+    replayed = {
+        "description": "`true` if this is the reply to an earlier request with the same key.",
+        "schema": {"const": "true"},
+    }
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response["headers"] = {**response.get("headers", {}), REPLAYED: replayed}
+
+
 def _add_problems(operation: dict[str, Any]) -> None:
-    known = {**_ANYWHERE}
+    known = [_ANYWHERE]
     if "oauth2" in str(operation.get("security")) and {} not in operation["security"]:
-        known |= _WITH_TOKEN
+        known.append(_WITH_TOKEN)
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
-        known |= _WITH_BODY
+        known.append(_WITH_BODY)
+    if key := next((one for one in operation.get("parameters", []) if one["name"] == HEADER), None):
+        known += [_WITH_KEY, _WITHOUT_KEY] if key["required"] else [_WITH_KEY]
     responses = operation["responses"]
-    for status, (text, slug) in known.items():
+    for status, (text, slug) in (one for group in known for one in group.items()):
         # Litestar's own form of a 400 is not ours.
         if "OAuthError" in str(responses.get(status)):
             responses[status]["content"][PROBLEM_JSON] = {"schema": {"$ref": "#/components/schemas/Problem"}}

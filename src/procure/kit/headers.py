@@ -33,7 +33,7 @@ _PUBLIC = b"public, no-cache"
 _PRIVATE = b"private, no-cache"
 
 #: What a portal in a browser reads beside the body.
-EXPOSED = ["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
+EXPOSED = ["ETag", "Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
 PREFLIGHT_MAX_AGE_S = 600
 
 

@@ -41,6 +41,7 @@ from procure.kit.http import (
     provide_actor,
     provide_db,
     provide_page,
+    provide_seen,
     with_options,
     with_request_id,
 )
@@ -120,6 +121,7 @@ def create_app(
             "actor": Provide(provide_actor),
             "db": Provide(provide_db),
             "page": Provide(provide_page),
+            "seen": Provide(provide_seen),
             "vault": Provide(provide_vault, sync_to_thread=False),
         },
         before_request=authorise,

@@ -21,7 +21,7 @@ from procure.awards.rules import AwardStatus
 from procure.awards.schemas import AssessmentView, AwardSummary, AwardView, Recommendation, Refusal, Withdrawal
 from procure.kit import clock
 from procure.kit.actor import PersonNeeded, SamePerson
-from procure.kit.http import Caller, Db, PageAsked, public, requires
+from procure.kit.http import AsSeen, Caller, Db, PageAsked, public, requires
 from procure.kit.idempotency import Key
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
@@ -62,9 +62,11 @@ class AwardController(Controller):
         responses=problems(AwardNotFound),
         **public(),
     )
-    async def read(self, db: Db, actor: Caller, award_id: FromPath[UUID]) -> AwardView:
+    async def read(self, db: Db, actor: Caller, seen: AsSeen, award_id: FromPath[UUID]) -> AwardView:
         """An award, public once it was approved. The buyer also sees who recommended and decided, and why."""
-        return await service.view(db, actor, await service.find_award(db, actor, award_id))
+        award = await service.find_award(db, actor, award_id)
+        await service.check_seen(db, actor, seen, award)
+        return await service.view(db, actor, award)
 
     @get(
         "/awards/{award_id:uuid}/assessment",
@@ -73,9 +75,11 @@ class AwardController(Controller):
         responses=problems(AwardNotFound, AssessmentNotFound, AwardNotApproved),
         **requires(Scope.AWARDS_READ),
     )
-    async def assessment(self, db: Db, actor: Caller, award_id: FromPath[UUID]) -> AssessmentView:
+    async def assessment(self, db: Db, actor: Caller, seen: AsSeen, award_id: FromPath[UUID]) -> AssessmentView:
         """For each bidder, winner or not: its own points with the panel's rationale, and the winner's totals."""
-        return await service.assessment(db, actor, award_id)
+        found = await service.assessment(db, actor, award_id)
+        seen.check(found.etag)
+        return found
 
     @post(
         "/lots/{lot_id:uuid}/awards",
@@ -91,13 +95,13 @@ class AwardController(Controller):
             NotNextInRank,
             BidLapsed,
         ),
-        **requires(Scope.AWARDS_RECOMMEND, key=Key.REQUIRED),
+        **requires(Scope.AWARDS_RECOMMEND, key=Key.REQUIRED, seen="lot"),
     )
     async def recommend(
-        self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[Recommendation]
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[Recommendation]
     ) -> AwardView:
         """Recommend the bid ranked best; a lower one once each better award was refused or withdrawn."""
-        return await service.view(db, actor, await service.recommend(db, actor, lot_id, data))
+        return await service.view(db, actor, await service.recommend(db, actor, lot_id, data, seen=seen))
 
     @post(
         "/awards/{award_id:uuid}/approve",
@@ -105,11 +109,11 @@ class AwardController(Controller):
         summary="Approve an award",
         status_code=200,
         responses=problems(AwardNotFound, PersonNeeded, SamePerson, AwardNotRecommended, LotStateWrong, BidLapsed),
-        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED),
+        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED, must_have_seen="award"),
     )
-    async def approve(self, db: Db, actor: Caller, award_id: FromPath[UUID]) -> AwardView:
+    async def approve(self, db: Db, actor: Caller, seen: AsSeen, award_id: FromPath[UUID]) -> AwardView:
         """Approve what another person recommended. The award is public from here on."""
-        return await service.view(db, actor, await service.approve(db, actor, award_id))
+        return await service.view(db, actor, await service.approve(db, actor, award_id, seen=seen))
 
     @post(
         "/awards/{award_id:uuid}/refuse",
@@ -117,22 +121,26 @@ class AwardController(Controller):
         summary="Refuse a recommendation",
         status_code=200,
         responses=problems(AwardNotFound, PersonNeeded, SamePerson, AwardNotRecommended),
-        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED),
+        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED, seen="award"),
     )
-    async def refuse(self, db: Db, actor: Caller, award_id: FromPath[UUID], data: JSONBody[Refusal]) -> AwardView:
+    async def refuse(
+        self, db: Db, actor: Caller, seen: AsSeen, award_id: FromPath[UUID], data: JSONBody[Refusal]
+    ) -> AwardView:
         """Refuse what another person recommended, with a reason; the officer recommends again."""
-        return await service.view(db, actor, await service.refuse(db, actor, award_id, data.reason))
+        return await service.view(db, actor, await service.refuse(db, actor, award_id, data.reason, seen=seen))
 
     @put(
         "/awards/{award_id:uuid}/notice",
         operation_id="recordAwardNotice",
         summary="Record the award notice",
         responses=problems(AwardNotFound, AwardNotApproved, LotStateWrong, AwardInvalid),
-        **requires(Scope.AWARDS_RECOMMEND),
+        **requires(Scope.AWARDS_RECOMMEND, seen="award"),
     )
-    async def record_notice(self, db: Db, actor: Caller, award_id: FromPath[UUID], data: JSONBody[Notice]) -> AwardView:
+    async def record_notice(
+        self, db: Db, actor: Caller, seen: AsSeen, award_id: FromPath[UUID], data: JSONBody[Notice]
+    ) -> AwardView:
         """Record the notice's id, ocid and time after approval. Where the band asks for it, the standstill runs from it."""
-        return await service.view(db, actor, await service.record_notice(db, actor, award_id, data))
+        return await service.view(db, actor, await service.record_notice(db, actor, award_id, data, seen=seen))
 
     @post(
         "/awards/{award_id:uuid}/withdraw",
@@ -140,11 +148,13 @@ class AwardController(Controller):
         summary="Withdraw an award",
         status_code=200,
         responses=problems(AwardNotFound, PersonNeeded, SamePerson, AwardNotApproved, LotStateWrong),
-        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED),
+        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED, seen="award"),
     )
-    async def withdraw(self, db: Db, actor: Caller, award_id: FromPath[UUID], data: JSONBody[Withdrawal]) -> AwardView:
+    async def withdraw(
+        self, db: Db, actor: Caller, seen: AsSeen, award_id: FromPath[UUID], data: JSONBody[Withdrawal]
+    ) -> AwardView:
         """Take an approved award back before the contract is signed; then the next in rank can be recommended."""
-        return await service.view(db, actor, await service.withdraw(db, actor, award_id, data.reason))
+        return await service.view(db, actor, await service.withdraw(db, actor, award_id, data.reason, seen=seen))
 
     @post(
         "/lots/{lot_id:uuid}/no-award",
@@ -152,9 +162,11 @@ class AwardController(Controller):
         summary="End a lot without an award",
         status_code=200,
         responses=problems(LotNotFound, PersonNeeded, SamePerson, LotStateWrong, AwardPending),
-        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED),
+        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED, seen="lot"),
     )
-    async def no_award(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[Withdrawal]) -> LotView:
+    async def no_award(
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[Withdrawal]
+    ) -> LotView:
         """End an evaluated lot when no bid is valid or none is awarded; the reason is public."""
-        lot = await service.no_award(db, actor, lot_id, data.reason)
+        lot = await service.no_award(db, actor, lot_id, data.reason, seen=seen)
         return LotView.of(lot, await clock.now(db))

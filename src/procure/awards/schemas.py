@@ -13,6 +13,7 @@ from procure.awards.rules import AwardStatus
 from procure.evaluation import scoring
 from procure.evaluation.models import Consensus, RankedBid
 from procure.kit.actor import Actor
+from procure.kit.etags import TaggedByContent, tag_of
 from procure.kit.fields import Paragraph
 from procure.kit.money import Money
 from procure.lots.models import Criterion, Lot
@@ -109,6 +110,19 @@ class AwardView(msgspec.Struct, frozen=True, kw_only=True):
             version=row.version,
         )
 
+    @classmethod
+    def tag(cls, award_id: UUID, version: int, lot_status: LotStatus, *, tells_internals: bool) -> str:
+        """Of an award as it is shown to this caller, its lot's status included."""
+        return tag_of(cls, award_id, version, lot_status, tells_internals)
+
+    @classmethod
+    def tag_for(cls, row: Award, lot: Lot, actor: Actor) -> str:
+        return cls.tag(row.id, row.version, lot.status, tells_internals=actor.buyer_id == row.buyer_id)
+
+    @property
+    def etag(self) -> str:
+        return self.tag(self.id, self.version, self.lot.status, tells_internals=self.internal is not None)
+
 
 def _notice(row: Award) -> Notice | None:
     if row.notice_id is None or row.notice_ocid is None or row.notice_at is None:
@@ -175,7 +189,7 @@ class WinnerResult(msgspec.Struct, frozen=True, kw_only=True):
     price_points: str
 
 
-class AssessmentView(msgspec.Struct, frozen=True, kw_only=True):
+class AssessmentView(TaggedByContent, frozen=True, kw_only=True):
     """Your own assessment summary, and the winner's totals; nothing of anyone else.
 
     `is_below_minimum` says that a minimum score was missed: such a bid gets no points for price and is not taken further.

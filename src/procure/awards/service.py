@@ -29,6 +29,7 @@ from procure.journal.events import PUBLIC, Audience, Event, within
 from procure.kit import clock
 from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import digest
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.kit.money import Money
 from procure.kit.paging import Paging, after
@@ -96,6 +97,15 @@ async def view(db: AsyncSession, actor: Actor, award: Award) -> AwardView:
     return AwardView.of(award, await db.get_one(Lot, award.lot_id), actor)
 
 
+async def check_seen(db: AsyncSession, actor: Actor, seen: Seen, award: Award) -> None:
+    """What is approved is what was seen: the award, found for a read or as its lot's lock has found it.
+
+    Raises ChangedSinceRead, and of a read NotModified.
+    """
+    if seen:
+        seen.check(AwardView.tag_for(award, await db.get_one(Lot, award.lot_id), actor))
+
+
 def _found(award: Award | None) -> Award:
     if award is None:
         raise AwardNotFound("There is no such award, or it is not yours to see.")
@@ -114,10 +124,13 @@ async def _lock(db: AsyncSession, actor: Actor, award_id: UUID) -> tuple[Lot, Aw
     return lot, _found(await db.scalar(_fresh(select(Award).where(Award.id == award_id))))
 
 
-async def recommend(db: AsyncSession, actor: Actor, lot_id: UUID, data: Recommendation) -> Award:
+async def recommend(
+    db: AsyncSession, actor: Actor, lot_id: UUID, data: Recommendation, *, seen: Seen = UNCONDITIONAL
+) -> Award:
     """Say which bid should win: the best ranked, or the next one when each better award was refused or withdrawn."""
     person_id = require_person(actor)
     _, lot = await lots.lock_with_outcome(db, actor, lot_id)
+    await lots.check_seen(db, seen, lot)
     lot_rules.check_status(lot.status, LotStatus.EVALUATING)
     before = await awards_of(db, lot.id)
     rules.check_none_live([award.status for award in before])
@@ -185,9 +198,10 @@ def _recommended(award: Award) -> AwardRecommended:
     )
 
 
-async def approve(db: AsyncSession, actor: Actor, award_id: UUID) -> Award:
+async def approve(db: AsyncSession, actor: Actor, award_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Award:
     """Another person agrees. The lot is awarded; where the band asks for no notice, the contract may be signed at once."""
     lot, award = await _lock(db, actor, award_id)
+    await check_seen(db, actor, seen, award)
     _check_other_person(actor, award, "award.approve")
     rules.check_recommended(award.status)
     lot_rules.check_status(lot.status, LotStatus.EVALUATING)
@@ -207,9 +221,10 @@ def _check_other_person(actor: Actor, award: Award, act: str) -> None:
     journal.by_another(actor, [award.recommended_by], said, act=act, about=award.id, audience=within(award.buyer_id))
 
 
-async def refuse(db: AsyncSession, actor: Actor, award_id: UUID, reason: str) -> Award:
+async def refuse(db: AsyncSession, actor: Actor, award_id: UUID, reason: str, *, seen: Seen = UNCONDITIONAL) -> Award:
     """Another person does not agree; the officer recommends again."""
     lot, award = await _lock(db, actor, award_id)
+    await check_seen(db, actor, seen, award)
     _check_other_person(actor, award, "award.refuse")
     rules.check_recommended(award.status)
     award.move_to(AwardStatus.REFUSED)
@@ -219,9 +234,12 @@ async def refuse(db: AsyncSession, actor: Actor, award_id: UUID, reason: str) ->
     return award
 
 
-async def record_notice(db: AsyncSession, actor: Actor, award_id: UUID, data: Notice) -> Award:
+async def record_notice(
+    db: AsyncSession, actor: Actor, award_id: UUID, data: Notice, *, seen: Seen = UNCONDITIONAL
+) -> Award:
     """Record the award notice's references, or correct them until signature; the standstill runs from its time."""
     lot, award = await _lock(db, actor, award_id)
+    await check_seen(db, actor, seen, award)
     rules.check_approved(award.status)
     lot_rules.check_status(lot.status, LotStatus.AWARDED)
     assert award.decided_at is not None
@@ -243,9 +261,10 @@ async def record_notice(db: AsyncSession, actor: Actor, award_id: UUID, data: No
     return award
 
 
-async def withdraw(db: AsyncSession, actor: Actor, award_id: UUID, reason: str) -> Award:
+async def withdraw(db: AsyncSession, actor: Actor, award_id: UUID, reason: str, *, seen: Seen = UNCONDITIONAL) -> Award:
     """Take an approved award back before signature: the lot is evaluated again, and the next in rank can be recommended."""
     lot, award = await _lock(db, actor, award_id)
+    await check_seen(db, actor, seen, award)
     _check_other_person(actor, award, "award.withdraw")
     rules.check_approved(award.status)
     lot_rules.check_status(lot.status, LotStatus.AWARDED)
@@ -258,9 +277,10 @@ async def withdraw(db: AsyncSession, actor: Actor, award_id: UUID, reason: str) 
     return award
 
 
-async def no_award(db: AsyncSession, actor: Actor, lot_id: UUID, reason: str) -> Lot:
+async def no_award(db: AsyncSession, actor: Actor, lot_id: UUID, reason: str, *, seen: Seen = UNCONDITIONAL) -> Lot:
     """End an evaluated lot without an award, because no bid is valid or none is wanted; its commitment returns."""
     outcome, lot = await lots.lock_with_outcome(db, actor, lot_id)
+    await lots.check_seen(db, seen, lot)
     _check_not_preparer(actor, lot)
     lot_rules.check_status(lot.status, LotStatus.EVALUATING)
     rules.check_none_live([award.status for award in await awards_of(db, lot.id)])

@@ -19,7 +19,7 @@ from procure.bids.errors import (
     SealNotFound,
 )
 from procure.bids.schemas import BidDraft, BidReceipt, BidView, SealView
-from procure.kit.http import ApiRequest, Caller, Db, PageAsked, confidential, once_of, public
+from procure.kit.http import ApiRequest, AsSeen, Caller, Db, PageAsked, confidential, once_of, public, seen_by
 from procure.kit.idempotency import Key
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
@@ -73,11 +73,11 @@ class BidController(Controller):
         responses=problems(
             BidNotFound, LotNotOpen, BidStateWrong, BidChanged, BidInvalid, LotKeyRefused, ReceiptUnknown
         ),
-        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED),
+        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED, seen="bid"),
     )
     async def replace(self, request: ApiRequest, bid_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
         """Put a whole new version in the place of the one before, until `closes_at`; the time of receipt is the new one's."""
-        return await service.replace(desk_of(request), request.user, bid_id, data)
+        return await service.replace(desk_of(request), request.user, bid_id, data, seen=seen_by(request))
 
     @post(
         "/bids/{bid_id:uuid}/withdraw",
@@ -85,11 +85,11 @@ class BidController(Controller):
         summary="Withdraw your bid",
         status_code=200,
         responses=problems(BidNotFound, LotNotOpen, BidStateWrong),
-        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED),
+        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED, seen="bid"),
     )
-    async def withdraw(self, db: Db, actor: Caller, bid_id: FromPath[UUID]) -> BidReceipt:
+    async def withdraw(self, db: Db, actor: Caller, seen: AsSeen, bid_id: FromPath[UUID]) -> BidReceipt:
         """Take your bid back, until `closes_at`. It is never opened; you may submit another."""
-        bid = await service.withdraw(db, actor, bid_id)
+        bid = await service.withdraw(db, actor, bid_id, seen=seen)
         return BidReceipt.of(bid, bid.status, bid.received_at)
 
     @get(
@@ -114,9 +114,11 @@ class BidController(Controller):
         responses=problems(BidNotFound),
         **confidential(Scope.BIDS_READ),
     )
-    async def read(self, db: Db, actor: Caller, bid_id: FromPath[UUID]) -> BidView:
+    async def read(self, db: Db, actor: Caller, seen: AsSeen, bid_id: FromPath[UUID]) -> BidView:
         """Your own bid: until the opening what its receipt said, afterwards its content too. Reaching for another's is recorded."""
-        return (await service.views(db, [await service.find_bid(db, actor, bid_id)]))[0]
+        view = (await service.views(db, [await service.find_bid(db, actor, bid_id)]))[0]
+        seen.check(view.etag)
+        return view
 
     @get(
         "/lots/{lot_id:uuid}/seal",
@@ -125,6 +127,8 @@ class BidController(Controller):
         responses=problems(LotNotFound, SealNotFound),
         **public(),
     )
-    async def seal(self, db: Db, actor: Caller, lot_id: FromPath[UUID]) -> SealView:
+    async def seal(self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID]) -> SealView:
         """The commitment to all bids at the deadline: their count and Merkle root. Before it, nothing about bids is told."""
-        return SealView.of(await service.find_visible_seal(db, actor, lot_id))
+        view = SealView.of(await service.find_visible_seal(db, actor, lot_id))
+        seen.check(view.etag)
+        return view

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from procure.bids.models import Bid, BidContent, BidMember, CriterionAnswer, LotSeal, Price, SealedBid
 from procure.bids.rules import BidStatus, Given, SealingMode
+from procure.kit.etags import TaggedByContent, tag_of
 from procure.kit.fields import Markdown, Name
 from procure.kit.money import CENT, Money
 
@@ -111,6 +112,11 @@ class BidReceipt(msgspec.Struct, frozen=True, kw_only=True):
             sealing_mode=bid.sealing_mode,
         )
 
+    @property
+    def etag(self) -> str:
+        """Of the bid, as its read gives it."""
+        return BidView.tag(self.id, self.version, self.status)
+
 
 class PricedDeliverable(msgspec.Struct, frozen=True):
     """What one deliverable costs, net."""
@@ -170,8 +176,17 @@ class BidView(msgspec.Struct, frozen=True, kw_only=True):
             content=BidContentView.of(row.content, currency) if row.content else None,
         )
 
+    @classmethod
+    def tag(cls, bid_id: UUID, version: int, status: BidStatus) -> str:
+        """Of a bid as it is now. Its version is the submission's: what becomes of it later is its status."""
+        return tag_of(cls, bid_id, version, status)
 
-class SealView(msgspec.Struct, frozen=True, kw_only=True):
+    @property
+    def etag(self) -> str:
+        return self.tag(self.id, self.version, self.status)
+
+
+class SealView(TaggedByContent, frozen=True, kw_only=True):
     """The commitment at the deadline: how many bids, and the RFC 9162 Merkle root over them, in hex (docs: sealing)."""
 
     lot_id: UUID

@@ -43,6 +43,7 @@ from procure.kit.canonical import canonical, digest
 from procure.kit.db import Work, share
 from procure.kit.driver import DRIVER_ERRORS, CommitUnknown, Driver
 from procure.kit.errors import Fact
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.idempotency import KeyedRequest
 from procure.kit.ids import unordered_id
 from procure.kit.paging import Paging, after
@@ -100,6 +101,12 @@ async def views(db: AsyncSession, rows: Sequence[Bid]) -> list[BidView]:
     return shown
 
 
+async def check_seen(db: AsyncSession, seen: Seen, bid: Bid) -> None:
+    """What is replaced or withdrawn is what was seen; raises ChangedSinceRead, and of a read NotModified."""
+    if seen:
+        seen.check((await views(db, [bid]))[0].etag)
+
+
 # Submitting. The usual path is one unit of the driver; a session is opened only to read a lot anew or to say what was wrong.
 
 
@@ -138,10 +145,11 @@ async def submit(desk: Desk, actor: Actor, lot_id: UUID, data: BidDraft) -> BidR
     return await _receive(desk, actor, place, data)
 
 
-async def replace(desk: Desk, actor: Actor, bid_id: UUID, data: BidDraft) -> BidReceipt:
+async def replace(desk: Desk, actor: Actor, bid_id: UUID, data: BidDraft, *, seen: Seen = UNCONDITIONAL) -> BidReceipt:
     """Put a new version in the place of the caller's own, under the same rules; the earlier one can't come back."""
     async with desk.session() as db:
         before = await find_bid(db, actor, bid_id, "bid.replace")
+        await check_seen(db, seen, before)  # the version that is stored is the next one of what was seen, or none
     place = _Place(
         act="bid.replace",
         lot_id=before.lot_id,
@@ -276,11 +284,12 @@ def _auditors(buyer_id: UUID) -> Audience:
     return within(buyer_id, roles=(Role.AUDITOR,))
 
 
-async def withdraw(db: AsyncSession, actor: Actor, bid_id: UUID) -> Bid:
+async def withdraw(db: AsyncSession, actor: Actor, bid_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Bid:
     """Take the caller's own bid back before the lot closes. Its row stays as a trail, outside the seal; another may follow."""
     own = await find_bid(db, actor, bid_id, "bid.withdraw")
     await share(db, own.lot_id)
     bid = (await _lock(db, select(Bid).where(Bid.id == own.id)))[0]
+    await check_seen(db, seen, bid)
     place = _Place(
         act="bid.withdraw", lot_id=bid.lot_id, supplier_id=bid.supplier_id, bid_id=bid.id, version=bid.version
     )

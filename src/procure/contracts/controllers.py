@@ -20,7 +20,7 @@ from procure.contracts.errors import (
 from procure.contracts.rules import ContractStatus
 from procure.contracts.schemas import ContractSummary, ContractView, Signing
 from procure.kit.actor import PersonNeeded, SamePerson
-from procure.kit.http import Caller, Db, PageAsked, requires
+from procure.kit.http import AsSeen, Caller, Db, PageAsked, encoded, requires
 from procure.kit.idempotency import Key
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
@@ -64,9 +64,11 @@ class ContractController(Controller):
         responses=problems(ContractNotFound),
         **requires(Scope.CONTRACTS_READ),
     )
-    async def read(self, db: Db, actor: Caller, contract_id: FromPath[UUID]) -> ContractView:
+    async def read(self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID]) -> ContractView:
         """A contract with its signatures, deliverables, what was handed in and each verdict."""
-        return await service.view(db, await service.find_contract(db, actor, contract_id))
+        contract = await service.find_contract(db, actor, contract_id)
+        await service.check_seen(db, seen, contract)
+        return await service.view(db, contract)
 
     @get(
         "/contracts/{contract_id:uuid}/document",
@@ -75,9 +77,9 @@ class ContractController(Controller):
         responses=problems(ContractNotFound),
         **requires(Scope.CONTRACTS_READ),
     )
-    async def document(self, db: Db, actor: Caller, contract_id: FromPath[UUID]) -> Response[bytes]:
+    async def document(self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID]) -> Response[bytes]:
         """The exact bytes that both sides sign: canonical JSON, whose SHA-256 is the contract's `digest`."""
-        return Response(await service.document_of(db, actor, contract_id), media_type="application/json")
+        return encoded(*await service.document_of(db, actor, contract_id, seen))
 
     @post(
         "/awards/{award_id:uuid}/contract",
@@ -86,11 +88,11 @@ class ContractController(Controller):
         responses=problems(
             AwardNotFound, AwardNotApproved, LotStateWrong, OutcomeNotActive, AwardNoticeMissing, DrawnUpAlready
         ),
-        **requires(Scope.CONTRACTS_MANAGE),
+        **requires(Scope.CONTRACTS_MANAGE, seen="award"),
     )
-    async def draw_up(self, db: Db, actor: Caller, award_id: FromPath[UUID]) -> ContractView:
+    async def draw_up(self, db: Db, actor: Caller, seen: AsSeen, award_id: FromPath[UUID]) -> ContractView:
         """Draw up an approved award's contract from lot, terms and winning bid. Where work can't start as published, its dates move."""
-        return await service.view(db, await service.draw_up(db, actor, award_id))
+        return await service.view(db, await service.draw_up(db, actor, award_id, seen=seen))
 
     @post(
         "/contracts/{contract_id:uuid}/sign",
@@ -110,8 +112,11 @@ class ContractController(Controller):
             SideSigned,
             DigestMismatch,
         ),
-        **requires(Scope.CONTRACTS_SIGN, key=Key.REQUIRED),
+        **requires(Scope.CONTRACTS_SIGN, key=Key.REQUIRED, must_have_seen="contract"),
     )
-    async def sign(self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[Signing]) -> ContractView:
+    async def sign(
+        self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID], data: JSONBody[Signing]
+    ) -> ContractView:
         """Sign for your side, by the digest of what you read: an approver of the buyer, a bidder of the supplier."""
-        return await service.view(db, await service.sign(db, actor, contract_id, bytes.fromhex(data.digest)))
+        given = bytes.fromhex(data.digest)
+        return await service.view(db, await service.sign(db, actor, contract_id, given, seen=seen))

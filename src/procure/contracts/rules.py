@@ -94,6 +94,11 @@ def check_status(status: ContractStatus, *needed: ContractStatus) -> None:
         raise ContractStateWrong(f"The contract is {status}; this step needs it {' or '.join(needed)}.")
 
 
+def is_overdue(status: DeliverableStatus, review_by: datetime | None, now: datetime) -> bool:
+    """The review time is over without a verdict: silence is never acceptance."""
+    return status is DeliverableStatus.SUBMITTED and review_by is not None and now >= review_by
+
+
 def check_side(side: Side, needed: Side) -> None:
     if side is not needed:
         raise OtherSideNeeded(f"The {needed} has to do this.")

@@ -17,7 +17,8 @@ from procure.contracts.models import (
     Signature,
     Submission,
 )
-from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep, Side
+from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep, Side, is_overdue
+from procure.kit.etags import tag_of
 from procure.kit.money import Money
 from procure.organisations.schemas import Party
 
@@ -85,12 +86,12 @@ class DeliverableView(msgspec.Struct, frozen=True, kw_only=True):
     is_overdue: bool
     accepted_at: datetime | None
     submissions: list[SubmissionView]
+    version: int
 
     @classmethod
     def of(
         cls, row: ContractDeliverable, currency: str, submissions: Sequence[Submission], now: datetime
     ) -> "DeliverableView":
-        waiting = row.status is DeliverableStatus.SUBMITTED
         return cls(
             id=row.id,
             key=row.key,
@@ -102,10 +103,20 @@ class DeliverableView(msgspec.Struct, frozen=True, kw_only=True):
             rounds=row.rounds,
             submitted_at=row.submitted_at,
             review_by=row.review_by,
-            is_overdue=waiting and row.review_by is not None and now >= row.review_by,
+            is_overdue=is_overdue(row.status, row.review_by, now),
             accepted_at=row.accepted_at,
             submissions=[SubmissionView.of(one) for one in submissions],
+            version=row.version,
         )
+
+    @classmethod
+    def tag_at(cls, row: ContractDeliverable, now: datetime) -> str:
+        """Of a deliverable as it is at `now`: whatever is handed in or decided moves its version."""
+        return tag_of(cls, row.id, row.version, is_overdue(row.status, row.review_by, now))
+
+    @property
+    def etag(self) -> str:
+        return tag_of(DeliverableView, self.id, self.version, self.is_overdue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +195,15 @@ class ContractView(msgspec.Struct, frozen=True, kw_only=True):
             created_at=row.created_at,
             version=row.version,
         )
+
+    @classmethod
+    def tag(cls, contract_id: UUID, version: int, status: ContractStatus, overdue: Sequence[str]) -> str:
+        """Of a contract as it is now, `overdue` the keys of its deliverables; both of its parties are shown the same."""
+        return tag_of(cls, contract_id, version, status, overdue)
+
+    @property
+    def etag(self) -> str:
+        return self.tag(self.id, self.version, self.status, [one.key for one in self.deliverables if one.is_overdue])
 
 
 class ContractSummary(msgspec.Struct, frozen=True, kw_only=True):

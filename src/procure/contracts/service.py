@@ -35,6 +35,7 @@ from procure.kit import clock
 from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import canonical, digest
 from procure.kit.errors import Fact
+from procure.kit.etags import UNCONDITIONAL, Seen, tag_of
 from procure.kit.ids import new_id
 from procure.kit.money import total
 from procure.kit.paging import Paging, after
@@ -85,13 +86,28 @@ async def list_contracts(
     return [(contract, ContractStatus(current)) for contract, current in rows]
 
 
-async def document_of(db: AsyncSession, actor: Actor, contract_id: UUID) -> bytes:
-    """The exact bytes that are signed."""
-    statement = visible_contracts(actor).where(Contract.id == contract_id).with_only_columns(Contract.document)
-    document = await db.scalar(statement)
-    if document is None:
-        raise _not_found()
-    return document
+async def document_of(db: AsyncSession, actor: Actor, contract_id: UUID, seen: Seen) -> tuple[bytes, str]:
+    """The exact bytes that are signed, which never change, and their tag; raises ChangedSinceRead, NotModified."""
+    contract = await find_contract(db, actor, contract_id)
+    etag = tag_of(ContractDocument, contract.digest.hex())
+    seen.check(etag)
+    document = await db.scalars(select(Contract.document).where(Contract.id == contract.id))
+    return document.one(), etag
+
+
+async def check_seen(db: AsyncSession, seen: Seen, contract: Contract) -> None:
+    """What is signed or decided is what was seen: the contract, found for a read or as its lock has found it.
+
+    Raises ChangedSinceRead, and of a read NotModified.
+    """
+    if not seen:
+        return
+    status, now = (await db.execute(select(status_now(), clock.app_now()).where(Contract.id == contract.id))).one()
+    columns = (ContractDeliverable.key, ContractDeliverable.status, ContractDeliverable.review_by)
+    of_contract = select(*columns).where(ContractDeliverable.contract_id == contract.id)
+    rows = await db.execute(of_contract.order_by(ContractDeliverable.position))
+    overdue = [row.key for row in rows if rules.is_overdue(row.status, row.review_by, now)]
+    seen.check(ContractView.tag(contract.id, contract.version, status, overdue))
 
 
 async def current_status(db: AsyncSession, contract: Contract) -> ContractStatus:
@@ -163,11 +179,12 @@ async def record(db: AsyncSession, actor: Actor, event: Event, audience: Audienc
     await journal.record(db, actor, event, audience, digest=digest(facts(contract)))
 
 
-async def draw_up(db: AsyncSession, actor: Actor, award_id: UUID) -> Contract:
+async def draw_up(db: AsyncSession, actor: Actor, award_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Contract:
     """Draw up the contract of an approved award, once the end of its standstill is known, from lot, terms and winning bid."""
     found = await awards.find_own_award(db, actor, award_id)
     outcome, lot = await lots.lock_for_step(db, found.lot_id)
     award = await awards.get_approved(db, award_id)
+    await awards.check_seen(db, actor, seen, award)
     lot_rules.check_status(lot.status, LotStatus.AWARDED)
     outcome_rules.check_active(outcome.status)
     standstill_ends_at = rules.known_standstill(award.standstill_ends_at)
@@ -294,10 +311,13 @@ def _deliverables(contract_id: UUID, work: Sequence[AgreedDeliverable]) -> list[
     ]
 
 
-async def sign(db: AsyncSession, actor: Actor, contract_id: UUID, given: bytes) -> Contract:
+async def sign(
+    db: AsyncSession, actor: Actor, contract_id: UUID, given: bytes, *, seen: Seen = UNCONDITIONAL
+) -> Contract:
     """One side signs over the digest of what it has read; with the second signature the contract is active."""
     person_id = require_person(actor)
     outcome, lot, contract = await lock_with_lot(db, actor, contract_id)
+    await check_seen(db, seen, contract)
     side = side_of(actor, contract)
     rules.check_status(contract.status, ContractStatus.PENDING)
     award = await awards.get_approved(db, contract.award_id)

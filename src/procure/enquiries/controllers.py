@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 from procure.enquiries import service
 from procure.enquiries.errors import AskerNotSupplier, EnquiriesTooMany, EnquiryHasAnswer, EnquiryNotFound
 from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft, EnquiryView
-from procure.kit.http import Caller, Db, PageAsked, public, requires
+from procure.kit.http import AsSeen, Caller, Db, PageAsked, public, requires
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -50,10 +50,10 @@ class EnquiryController(Controller):
         summary="Answer an enquiry",
         status_code=200,
         responses=problems(EnquiryNotFound, LotNotOpen, EnquiryHasAnswer),
-        **requires(Scope.ENQUIRIES_ANSWER),
+        **requires(Scope.ENQUIRIES_ANSWER, seen="enquiry"),
     )
     async def answer(
-        self, db: Db, actor: Caller, enquiry_id: FromPath[UUID], data: JSONBody[EnquiryAnswer]
+        self, db: Db, actor: Caller, seen: AsSeen, enquiry_id: FromPath[UUID], data: JSONBody[EnquiryAnswer]
     ) -> EnquiryView:
         """Publish the answer, once, until the lot closes. The question stays as it was asked."""
-        return EnquiryView.of(await service.answer(db, actor, enquiry_id, data))
+        return EnquiryView.of(await service.answer(db, actor, enquiry_id, data, seen=seen))

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from procure.enquiries.models import Enquiry
+from procure.kit.etags import tag_of
 from procure.kit.fields import Paragraph
 
 
@@ -48,3 +49,7 @@ class EnquiryView(msgspec.Struct, frozen=True, kw_only=True):
             answered_at=row.answered_at,
             version=row.version,
         )
+
+    @property
+    def etag(self) -> str:
+        return tag_of(EnquiryView, self.id, self.version)

@@ -10,12 +10,13 @@ from procure.enquiries import rules
 from procure.enquiries.errors import EnquiryNotFound
 from procure.enquiries.events import EnquiryAnswered, EnquiryAsked
 from procure.enquiries.models import Enquiry
-from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft
+from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft, EnquiryView
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, within
 from procure.kit import clock
 from procure.kit.actor import Actor
 from procure.kit.db import exclude, share
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.kit.paging import Paging, after
 from procure.lots import rules as lot_rules
@@ -76,9 +77,12 @@ async def count_of(db: AsyncSession, lot_id: UUID, supplier_id: UUID) -> int:
     return await db.scalar(statement) or 0
 
 
-async def answer(db: AsyncSession, actor: Actor, enquiry_id: UUID, data: EnquiryAnswer) -> Enquiry:
+async def answer(
+    db: AsyncSession, actor: Actor, enquiry_id: UUID, data: EnquiryAnswer, *, seen: Seen = UNCONDITIONAL
+) -> Enquiry:
     """Answer for everybody, once, also after enquiries have closed, as long as the lot is open."""
     enquiry = await _lock_own(db, actor, enquiry_id)
+    seen.check(EnquiryView.of(enquiry).etag)
     lot = await _find_lot(db, actor, enquiry.lot_id)
     now = await clock.now(db)
     lot_rules.check_open(lot.status, lot.closes_at, now)

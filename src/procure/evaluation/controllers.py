@@ -43,7 +43,7 @@ from procure.evaluation.schemas import (
 )
 from procure.kit.actor import PersonNeeded
 from procure.kit.errors import Fact
-from procure.kit.http import Caller, Db, PageAsked, requires
+from procure.kit.http import AsSeen, Caller, Db, PageAsked, requires
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -84,13 +84,14 @@ class OpeningController(Controller):
             KeyNotDue,
             SealBroken,
         ),
-        **requires(Scope.BIDS_OPEN),
+        **requires(Scope.BIDS_OPEN, must_have_seen="lot"),
     )
     async def open_(
         self,
         db: Db,
         actor: Caller,
         vault: NamedDependency[SkipValidation[Vault]],
+        seen: AsSeen,
         lot_id: FromPath[UUID],
         data: JSONBody[OpeningConsent],
     ) -> OpeningView:
@@ -99,7 +100,7 @@ class OpeningController(Controller):
         A covered lot opens with the second approver's consent within 15 minutes of the first's; lots of other bands are opened by
         the service at their seal. Every refusal is recorded.
         """
-        return await opening.approve_opening(db, actor, vault, lot_id, bytes.fromhex(data.root))
+        return await opening.approve_opening(db, actor, vault, lot_id, bytes.fromhex(data.root), seen=seen)
 
 
 # A function, not a controller's method: submitting a bid is the same path in `bids`, and of two controllers on one path each brings
@@ -137,14 +138,16 @@ class EvaluationController(Controller):
         operation_id="setPanel",
         summary="Set the panel",
         responses=problems(LotNotFound, LotStateWrong, PanelClosed, AlreadyConcluded, PanelInvalid),
-        **requires(Scope.EVALUATIONS_MANAGE),
+        **requires(Scope.EVALUATIONS_MANAGE, seen="panel"),
     )
-    async def set_panel(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[PanelDraft]) -> PanelView:
+    async def set_panel(
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[PanelDraft]
+    ) -> PanelView:
         """Name the members, their disciplines and the chair, or replace some, until all have locked their scores.
 
         Who has locked stays; who is recused stays recused.
         """
-        return await service.set_panel(db, actor, lot_id, data)
+        return await service.set_panel(db, actor, lot_id, data, seen=seen)
 
     @get(
         "/panel",
@@ -153,9 +156,11 @@ class EvaluationController(Controller):
         responses=problems(LotNotFound),
         **requires(Scope.EVALUATIONS_READ),
     )
-    async def read_panel(self, db: Db, actor: Caller, lot_id: FromPath[UUID]) -> PanelView:
+    async def read_panel(self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID]) -> PanelView:
         """Who sits on the panel, who has declared, who is recused, who has locked, and what is missing."""
-        return await service.find_panel(db, actor, lot_id)
+        found = await service.find_panel(db, actor, lot_id)
+        seen.check(found.etag)
+        return found
 
     @post(
         "/declarations",
@@ -163,22 +168,26 @@ class EvaluationController(Controller):
         summary="Declare interests",
         status_code=200,
         responses=problems(*_MEMBERS, LotStateWrong, DeclarationFinal),
-        **requires(Scope.EVALUATIONS_SCORE),
+        **requires(Scope.EVALUATIONS_SCORE, seen="panel"),
     )
-    async def declare(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[Declaration]) -> PanelView:
+    async def declare(
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[Declaration]
+    ) -> PanelView:
         """A member's own declaration, needed before seeing a bid. A conflict recuses, can be declared late, and stands."""
-        return await service.declare(db, actor, lot_id, data)
+        return await service.declare(db, actor, lot_id, data, seen=seen)
 
     @put(
         "/scores",
         operation_id="recordScores",
         summary="Score bids",
         responses=problems(*_TAKING_PART, AlreadyLocked, ScoresInvalid),
-        **requires(Scope.EVALUATIONS_SCORE),
+        **requires(Scope.EVALUATIONS_SCORE, seen="scores"),
     )
-    async def score(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[ScoreSheet]) -> ScoresView:
+    async def score(
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[ScoreSheet]
+    ) -> ScoresView:
         """Write down your own scores, all at once or bid by bid; each replaces the one before. Nobody else sees them yet."""
-        return await service.score(db, actor, lot_id, data)
+        return await service.score(db, actor, lot_id, data, seen=seen)
 
     @get(
         "/scores",
@@ -187,9 +196,11 @@ class EvaluationController(Controller):
         responses=problems(LotNotFound, NotOnPanel, InterestsNotDeclared, MemberRecused),
         **requires(Scope.EVALUATIONS_READ),
     )
-    async def read_scores(self, db: Db, actor: Caller, lot_id: FromPath[UUID]) -> ScoresView:
+    async def read_scores(self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID]) -> ScoresView:
         """Your own scores; everybody's, and the consensus, once all members have locked."""
-        return await service.find_scores(db, actor, lot_id)
+        found = await service.find_scores(db, actor, lot_id)
+        seen.check(found.etag)
+        return found
 
     @post(
         "/scores/lock",
@@ -197,24 +208,24 @@ class EvaluationController(Controller):
         summary="Lock your scores",
         status_code=200,
         responses=problems(*_TAKING_PART, AlreadyLocked, ScoresIncomplete),
-        **requires(Scope.EVALUATIONS_SCORE),
+        **requires(Scope.EVALUATIONS_SCORE, seen="scores"),
     )
-    async def lock_scores(self, db: Db, actor: Caller, lot_id: FromPath[UUID]) -> PanelView:
+    async def lock_scores(self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID]) -> PanelView:
         """Finish scoring: every bid on every criterion of quality and social value, or all that is missing is listed."""
-        return await service.lock_scores(db, actor, lot_id)
+        return await service.lock_scores(db, actor, lot_id, seen=seen)
 
     @put(
         "/consensus",
         operation_id="recordConsensus",
         summary="Record the consensus",
         responses=problems(*_TAKING_PART, NotChair, ScoresNotLocked, ScoresInvalid),
-        **requires(Scope.EVALUATIONS_SCORE),
+        **requires(Scope.EVALUATIONS_SCORE, seen="scores"),
     )
     async def record_consensus(
-        self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[ScoreSheet]
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[ScoreSheet]
     ) -> ScoresView:
         """The chair writes down what the panel agreed, once everybody has locked; it can be corrected until the conclusion."""
-        return await service.record_consensus(db, actor, lot_id, data)
+        return await service.record_consensus(db, actor, lot_id, data, seen=seen)
 
     @post(
         "/conclude",
@@ -222,11 +233,11 @@ class EvaluationController(Controller):
         summary="Conclude the evaluation",
         status_code=200,
         responses=problems(*_TAKING_PART, NotChair, ScoresNotLocked, ConsensusIncomplete, NothingToRank),
-        **requires(Scope.EVALUATIONS_SCORE),
+        **requires(Scope.EVALUATIONS_SCORE, seen="scores"),
     )
-    async def conclude(self, db: Db, actor: Caller, lot_id: FromPath[UUID]) -> RankingView:
+    async def conclude(self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID]) -> RankingView:
         """The chair has points and ranking worked out from the consensus, once and for all. Price: weight * lowest / price."""
-        return await service.conclude(db, actor, lot_id)
+        return await service.conclude(db, actor, lot_id, seen=seen)
 
     @get(
         "/ranking",
@@ -235,6 +246,8 @@ class EvaluationController(Controller):
         responses=problems(LotNotFound, RankingNotFound),
         **requires(Scope.EVALUATIONS_READ),
     )
-    async def read_ranking(self, db: Db, actor: Caller, lot_id: FromPath[UUID]) -> RankingView:
+    async def read_ranking(self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID]) -> RankingView:
         """The bids of your organisation's lot in order, with the points that put them there."""
-        return await service.find_ranking(db, actor, lot_id)
+        found = await service.find_ranking(db, actor, lot_id)
+        seen.check(found.etag)
+        return found

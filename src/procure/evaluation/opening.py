@@ -31,6 +31,7 @@ from procure.kit.backoff import Backoff
 from procure.kit.clock import app_now
 from procure.kit.db import Sessions, transaction
 from procure.kit.errors import Fact
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.kit.paging import Paging, after
 from procure.lots import rules as lot_rules
@@ -114,7 +115,9 @@ def _has_closed(lot: Lot, now: datetime) -> bool:
     return lot_rules.status_at(lot.status, lot.closes_at, now) is LotStatus.CLOSED
 
 
-async def approve_opening(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID, root: bytes) -> OpeningView:
+async def approve_opening(
+    db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID, root: bytes, *, seen: Seen = UNCONDITIONAL
+) -> OpeningView:
     """Consent to open, naming the seal's root; the consent that makes up the band's number of persons opens the lot.
 
     Whatever refuses it is on the record: who tried to open which lot, and when.
@@ -124,6 +127,7 @@ async def approve_opening(db: AsyncSession, actor: Actor, vault: Vault, lot_id: 
     sealed = await bids.find_seal(db, lot.id)
     try:
         person_id = require_person(actor)
+        await lots.check_seen(db, seen, lot)
         lot_rules.check_closed(lot.status, lot.closes_at, now)
         rules.check_opened_by_approvers(lot.policy.ceremony.openers)
         rules.check_root(root, sealed.root if sealed else None)

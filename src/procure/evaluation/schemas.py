@@ -12,6 +12,7 @@ from procure.bids.rules import BidStatus
 from procure.bids.schemas import BidContentView
 from procure.evaluation.models import Consensus, PanelMember, RankedBid, Score
 from procure.evaluation.scoring import SCORE_MAX, written
+from procure.kit.etags import TaggedByContent
 from procure.kit.fields import Name, Paragraph
 from procure.organisations.schemas import Party
 
@@ -118,7 +119,7 @@ class PanelMemberView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class PanelView(msgspec.Struct, frozen=True, kw_only=True):
+class PanelView(TaggedByContent, frozen=True, kw_only=True):
     """A lot's panel. `lacks` says what the policy misses in it; `is_complete`: everybody has locked.
 
     The words of a declaration are for the officer, the auditor and the member who wrote them.
@@ -212,7 +213,7 @@ class ConsensusView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class ScoresView(msgspec.Struct, frozen=True, kw_only=True):
+class ScoresView(TaggedByContent, frozen=True, kw_only=True):
     """A lot's scores: until `is_revealed`, when every member has locked, your own alone."""
 
     lot_id: UUID
@@ -245,7 +246,7 @@ class RankedBidView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class RankingView(msgspec.Struct, frozen=True, kw_only=True):
+class RankingView(TaggedByContent, frozen=True, kw_only=True):
     """The bids in order. Equal totals go by quality, then the lower price, then SHA-256(seal's `root` ‖ bid id), lowest first."""
 
     lot_id: UUID

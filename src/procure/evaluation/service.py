@@ -50,6 +50,7 @@ from procure.journal.events import Audience, within
 from procure.kit import clock
 from procure.kit.actor import Actor, Role, require_person
 from procure.kit.canonical import digest
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.lots import service as lots
 from procure.lots.models import Lot
 from procure.policy.rules import Limits
@@ -109,13 +110,16 @@ async def panel_of(db: AsyncSession, lot_id: UUID) -> Sequence[PanelMember]:
 # The panel.
 
 
-async def set_panel(db: AsyncSession, actor: Actor, lot_id: UUID, data: PanelDraft) -> PanelView:
+async def set_panel(
+    db: AsyncSession, actor: Actor, lot_id: UUID, data: PanelDraft, *, seen: Seen = UNCONDITIONAL
+) -> PanelView:
     """Name the panel, or change it: any time before its members have seen each other's scores.
 
     Who is left out goes, with two exceptions: a member who has locked stays, and one who is recused stays so, lest a conflict be
     forgotten by naming the same person anew.
     """
     case = await _lock(db, actor, lot_id)
+    seen.check(_panel_view(actor, case).etag)
     seats = case.seats
     rules.check_panel_changeable(case.lot.status, seats, case.limits, is_concluded=case.is_concluded)
     wanted = [Seat(person_id=one.person_id, discipline=one.discipline, is_chair=one.is_chair) for one in data.members]
@@ -187,9 +191,12 @@ def _oversees(actor: Actor) -> bool:
     return actor.has(Role.OFFICER) or actor.has(Role.AUDITOR)
 
 
-async def declare(db: AsyncSession, actor: Actor, lot_id: UUID, data: Declaration) -> PanelView:
+async def declare(
+    db: AsyncSession, actor: Actor, lot_id: UUID, data: Declaration, *, seen: Seen = UNCONDITIONAL
+) -> PanelView:
     """Declare one's own interests. A conflict recuses at once, also one that is found late."""
     case = await _lock(db, actor, lot_id)
+    seen.check(_panel_view(actor, case).etag)
     member = case.member(actor)
     agreed = await db.scalar(select(Consensus.bid_id).where(Consensus.lot_id == case.lot.id).limit(1))
     rules.check_declarable(
@@ -212,10 +219,13 @@ async def declare(db: AsyncSession, actor: Actor, lot_id: UUID, data: Declaratio
 # Scores, alone.
 
 
-async def score(db: AsyncSession, actor: Actor, lot_id: UUID, data: ScoreSheet) -> ScoresView:
+async def score(
+    db: AsyncSession, actor: Actor, lot_id: UUID, data: ScoreSheet, *, seen: Seen = UNCONDITIONAL
+) -> ScoresView:
     """Write down one's own scores, as many as are ready; each replaces the one before for its bid and criterion."""
     case = await _lock(db, actor, lot_id)
     member = case.member(actor)
+    await _check_scores_seen(db, actor, seen, case)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
     rules.check_may_score(member.seat, case.seats, case.limits)
     await _check_sheet(db, case, data)
@@ -257,10 +267,11 @@ async def _write(db: AsyncSession, table: type[Score | Consensus], rows: list[di
     await db.execute(statement.on_conflict_do_update(index_elements=key, set_=replaced))
 
 
-async def lock_scores(db: AsyncSession, actor: Actor, lot_id: UUID) -> PanelView:
+async def lock_scores(db: AsyncSession, actor: Actor, lot_id: UUID, *, seen: Seen = UNCONDITIONAL) -> PanelView:
     """Finish scoring: every bid has its score on every criterion, and none changes any more."""
     case = await _lock(db, actor, lot_id)
     member = case.member(actor)
+    await _check_scores_seen(db, actor, seen, case)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
     rules.check_may_score(member.seat, case.seats, case.limits)
     own = await scores_of(db, case.lot.id, [member.person_id])
@@ -296,6 +307,12 @@ async def find_scores(db: AsyncSession, actor: Actor, lot_id: UUID) -> ScoresVie
     return await _scores_view(db, actor, case)
 
 
+async def _check_scores_seen(db: AsyncSession, actor: Actor, seen: Seen, case: Evaluation) -> None:
+    """What is written down or concluded is on top of what was seen; raises ChangedSinceRead."""
+    if seen:
+        seen.check((await _scores_view(db, actor, case)).etag)
+
+
 async def _scores_view(db: AsyncSession, actor: Actor, case: Evaluation) -> ScoresView:
     persons = [one.person_id for one in rules.taking_part(case.seats)]
     shown = persons if case.is_revealed else [one for one in persons if one == actor.person_id]
@@ -311,10 +328,13 @@ async def _scores_view(db: AsyncSession, actor: Actor, case: Evaluation) -> Scor
 # Scores, together.
 
 
-async def record_consensus(db: AsyncSession, actor: Actor, lot_id: UUID, data: ScoreSheet) -> ScoresView:
+async def record_consensus(
+    db: AsyncSession, actor: Actor, lot_id: UUID, data: ScoreSheet, *, seen: Seen = UNCONDITIONAL
+) -> ScoresView:
     """Write down what the panel agreed: the chair, once everybody has locked."""
     case = await _lock(db, actor, lot_id)
     member = case.member(actor)
+    await _check_scores_seen(db, actor, seen, case)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
     rules.check_may_agree(member.seat, case.seats, case.limits)
     await _check_sheet(db, case, data)
@@ -331,10 +351,11 @@ async def consensus_of(db: AsyncSession, lot_id: UUID) -> Sequence[Consensus]:
     return (await db.scalars(statement.execution_options(populate_existing=True))).all()
 
 
-async def conclude(db: AsyncSession, actor: Actor, lot_id: UUID) -> RankingView:
+async def conclude(db: AsyncSession, actor: Actor, lot_id: UUID, *, seen: Seen = UNCONDITIONAL) -> RankingView:
     """Work out points and ranking from what the panel agreed, once and for all; the award is for others to recommend."""
     case = await _lock(db, actor, lot_id)
     member = case.member(actor)
+    await _check_scores_seen(db, actor, seen, case)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
     rules.check_may_agree(member.seat, case.seats, case.limits)
     opened = await bids.opened_bids(db, case.lot.id)

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from procure.contracts.rules import ContractStatus
 from procure.finance.models import Order, Payment
 from procure.finance.rules import InvoiceStatus, PayableState
+from procure.kit.etags import tag_of
 from procure.kit.fields import Name
 from procure.kit.money import Money
 
@@ -217,6 +218,11 @@ class InvoiceLine(Line, frozen=True, kw_only=True):
     received_at: datetime
     due_on: date
     paid_on: date | None
+
+    @property
+    def etag(self) -> str:
+        """Of all of it: orders and payments change it without its version."""
+        return tag_of(InvoiceLine, self)
 
 
 class PaymentLine(Line, frozen=True, kw_only=True):

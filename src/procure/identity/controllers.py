@@ -31,7 +31,7 @@ from procure.identity.schemas import (
     ServerMetadata,
     TokenView,
 )
-from procure.kit.http import ApiResponse, Caller, Db, PageAsked, client_credentials, public, requires
+from procure.kit.http import ApiResponse, AsSeen, Caller, Db, PageAsked, client_credentials, public, requires
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -78,13 +78,13 @@ class MemberController(Controller):
         summary="End a membership",
         status_code=200,
         responses=problems(OrganisationNotFound, MembershipNotFound, MembershipNotActive),
-        **requires(Scope.MEMBERS_MANAGE),
+        **requires(Scope.MEMBERS_MANAGE, seen="membership"),
     )
     async def end(
-        self, db: Db, actor: Caller, organisation_id: FromPath[UUID], membership_id: FromPath[UUID]
+        self, db: Db, actor: Caller, seen: AsSeen, organisation_id: FromPath[UUID], membership_id: FromPath[UUID]
     ) -> MemberView:
         """Take the roles away and revoke the person's clients here; tokens already out stop with the next request."""
-        return MemberView.of(*await service.end_membership(db, actor, organisation_id, membership_id))
+        return MemberView.of(*await service.end_membership(db, actor, organisation_id, membership_id, seen=seen))
 
 
 class ClientController(Controller):
@@ -125,18 +125,19 @@ class ClientController(Controller):
         summary="Revoke a client",
         status_code=200,
         responses=problems(OrganisationNotFound, ClientNotFound, ClientNotActive),
-        **requires(Scope.CLIENTS_MANAGE),
+        **requires(Scope.CLIENTS_MANAGE, seen="client"),
     )
     async def revoke(
         self,
         db: Db,
         actor: Caller,
+        seen: AsSeen,
         organisation_id: FromPath[UUID],
         client_id: FromPath[UUID],
         data: JSONBody[Reason],
     ) -> ClientView:
         """Stop a client for good; tokens already out stop with the next request."""
-        return ClientView.of(await service.revoke_client(db, actor, organisation_id, client_id, data.reason))
+        return ClientView.of(await service.revoke_client(db, actor, organisation_id, client_id, data.reason, seen=seen))
 
 
 @dataclass

@@ -10,6 +10,7 @@ from msgspec import Meta
 from procure.identity.models import Client, Membership, Person
 from procure.identity.rules import ClientKind, ClientStatus, MembershipStatus
 from procure.kit.actor import Role
+from procure.kit.etags import tag_of
 from procure.kit.fields import Name
 
 Roles = Annotated[list[Role], Meta(max_length=10)]
@@ -68,6 +69,10 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True):
             version=row.version,
         )
 
+    @property
+    def etag(self) -> str:
+        return tag_of(MemberView, self.id, self.version, self.person.name)
+
 
 class ClientDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An API client: `personal` for one member (`person_id`), or `service` with `roles` of its own."""
@@ -106,6 +111,11 @@ class ClientView(msgspec.Struct, frozen=True, kw_only=True):
             created_at=row.created_at,
             version=row.version,
         )
+
+    @property
+    def etag(self) -> str:
+        """Of the client; the secret that is shown once is none of it."""
+        return tag_of(ClientView, self.id, self.version)
 
 
 class NewClientView(ClientView, frozen=True, kw_only=True):

@@ -14,10 +14,11 @@ from procure.identity.errors import ClientNotFound, MembershipInvalid, Membershi
 from procure.identity.events import ClientAdded, ClientRevoked, MembershipAdded, MembershipEnded
 from procure.identity.models import Client, Membership, Person
 from procure.identity.rules import ClientStatus, MembershipStatus
-from procure.identity.schemas import ClientDraft, MemberDraft
+from procure.identity.schemas import ClientDraft, ClientView, MemberDraft, MemberView
 from procure.journal import service as journal
 from procure.kit.actor import Actor, Role
 from procure.kit.errors import Faults
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.kit.paging import Paging, after
 from procure.organisations import service as organisations
@@ -161,13 +162,15 @@ def _stored(roles: Sequence[Role]) -> list[str]:
 
 
 async def end_membership(
-    db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID
+    db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID, *, seen: Seen = UNCONDITIONAL
 ) -> tuple[Membership, Person]:
     """Take a person's roles away, from the next request on, and revoke the clients that act as that person here."""
     organisation = await lock_own(db, actor, organisation_id)
     membership = await db.scalar(_membership(organisation.id).where(Membership.id == membership_id))
     if membership is None:
         raise MembershipNotFound("The organisation has no such membership.")
+    person = await db.get_one(Person, membership.person_id)
+    seen.check(MemberView.of(membership, person).etag)
     rules.check_endable(membership.status)
     membership.move_to(MembershipStatus.ENDED)
     revoked = await _revoke_clients_of(db, organisation.id, membership.person_id)
@@ -179,7 +182,7 @@ async def end_membership(
         revoked_client_ids=revoked,
     )
     await journal.record(db, actor, event, organisations.both(actor, organisation.id))
-    return membership, await db.get_one(Person, membership.person_id)
+    return membership, person
 
 
 async def _revoke_clients_of(db: AsyncSession, organisation_id: UUID, person_id: UUID) -> list[UUID]:
@@ -236,12 +239,21 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-async def revoke_client(db: AsyncSession, actor: Actor, organisation_id: UUID, client_id: UUID, reason: str) -> Client:
+async def revoke_client(
+    db: AsyncSession,
+    actor: Actor,
+    organisation_id: UUID,
+    client_id: UUID,
+    reason: str,
+    *,
+    seen: Seen = UNCONDITIONAL,
+) -> Client:
     """Stop a client for good, from the next request on."""
     organisation = await lock_own(db, actor, organisation_id)
     client = await db.scalar(_client(organisation.id).where(Client.id == client_id))
     if client is None:
         raise ClientNotFound("The organisation has no such client.")
+    seen.check(ClientView.of(client).etag)
     rules.check_revocable(client.status)
     client.move_to(ClientStatus.REVOKED)
     event = ClientRevoked(

@@ -73,6 +73,18 @@ class Conflict(Fact):
     slug, title, status = "conflict", "Conflict with the current state", 409
 
 
+class PreconditionFailed(Fact):
+    """It is not as the caller's condition says (412)."""
+
+    slug, title, status = "precondition-failed", "Precondition failed", 412
+
+
+class PreconditionRequired(Fact):
+    """This is done only on a condition, and the request has none (428, RFC 6585)."""
+
+    slug, title, status = "precondition-required", "Precondition required", 428
+
+
 class Invalid(Fact):
     """The body is readable, and wrong (422). All its faults are told at once."""
 

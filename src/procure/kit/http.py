@@ -22,6 +22,15 @@ from procure.kit import body
 from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
 from procure.kit.errors import Fact, Fault, Malformed
+from procure.kit.etags import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    UNCONDITIONAL,
+    ConditionUnexpected,
+    Seen,
+    seen_by_doer,
+    seen_by_reader,
+)
 from procure.kit.headers import is_preflight
 from procure.kit.idempotency import HEADER, IdempotencyKeyMissing, Key, KeyedRequest, read_key
 from procure.kit.ids import new_id
@@ -65,23 +74,37 @@ class ApiRequest(Request[Actor, None, State]):
 
 
 class ApiResponse(Response[Any]):
-    """A reply that is encoded once, before the commit: what is kept for an Idempotency-Key is what is sent."""
+    """A reply that is encoded once, before the commit: what is kept for an Idempotency-Key is what is sent.
+
+    A view that has a tag is answered with it; but to a PUT, where a tag would say that what was sent is kept as it is, and is what a
+    GET gives (RFC 9110, section 9.3.4).
+    """
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **more: Any) -> ASGIResponse:
+        etag = getattr(self.content, "etag", None)
+        if etag is not None and request.method != HttpMethod.PUT:
+            self.headers["ETag"] = etag
         once = once_of(request)
         if once is None:
             return super().to_asgi_response(app, request, **more)
         return once.reply or once.replied(super().to_asgi_response(app, request, **more))
 
 
-def requires(scope: Permission, *, key: Key = Key.HONOURED) -> dict[str, Any]:
-    """Keyword arguments of a route that needs a token with `scope`; `key`: what it makes of Idempotency-Key, if it writes."""
-    return {"opt": {"scope": scope, "key": key}, "security": [{"oauth2": [scope.value]}]}
+def requires(
+    scope: Permission, *, key: Key = Key.HONOURED, seen: str | None = None, must_have_seen: str | None = None
+) -> dict[str, Any]:
+    """Keyword arguments of a route that needs a token with `scope`; `key`: what it makes of Idempotency-Key, if it writes.
+
+    `seen`: the resource that it acts on, whose tag it takes in If-Match; `must_have_seen`: and does not go without.
+    """
+    opt = {"scope": scope, "key": key, "seen": seen or must_have_seen, "must_have_seen": must_have_seen is not None}
+    return {"opt": opt, "security": [{"oauth2": [scope.value]}]}
 
 
-def confidential(scope: Permission, *, key: Key = Key.HONOURED) -> dict[str, Any]:
+def confidential(scope: Permission, *, key: Key = Key.HONOURED, seen: str | None = None) -> dict[str, Any]:
     """As `requires`, and not in the request log: lines about an open lot's bids would tell the operator their number and times."""
-    return {"opt": {"scope": scope, "key": key, "confidential": True}, "security": [{"oauth2": [scope.value]}]}
+    said = requires(scope, key=key, seen=seen)
+    return {**said, "opt": {**said["opt"], "confidential": True}}
 
 
 def known() -> dict[str, Any]:
@@ -116,13 +139,36 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     if scope is not None and scope not in actor.scopes:
         raise ScopeMissing(f"This needs the scope `{scope}`; ask for it, and hold a role that has it.")
     refuse_unread_body(request, handler)
+    if is_write(handler):
+        request.scope["state"]["seen"] = _seen(request, handler)
     request.scope["state"]["once"] = await _once(request, handler, actor)
+
+
+def is_write(handler: BaseRouteHandler) -> bool:
+    return isinstance(handler, HTTPRouteHandler) and bool(handler.http_methods & _WRITES)
 
 
 def key_use(handler: BaseRouteHandler) -> Key:
     """What an operation makes of Idempotency-Key: reads, and what knows no caller, nothing."""
-    writes = isinstance(handler, HTTPRouteHandler) and bool(handler.http_methods & _WRITES)
-    return handler.opt.get("key", Key.IGNORED) if writes else Key.IGNORED
+    return handler.opt.get("key", Key.IGNORED) if is_write(handler) else Key.IGNORED
+
+
+def _seen(request: Request[Any, Any, Any], handler: BaseRouteHandler) -> Seen:
+    """What the caller of an act or edit has seen. Who makes something new has nothing to have seen, and must not believe to be heard."""
+    conditions = [request.headers.getall(name, []) for name in (IF_MATCH, IF_NONE_MATCH)]
+    if handler.opt.get("seen") is None:
+        if any(conditions):
+            raise ConditionUnexpected(f"There is nothing here to hold `{IF_MATCH}` or `{IF_NONE_MATCH}` against.")
+        return UNCONDITIONAL
+    return seen_by_doer(*conditions, is_required=handler.opt["must_have_seen"])
+
+
+def seen_by(request: Request[Any, Any, Any]) -> Seen:
+    """What the caller of this request says to have seen."""
+    said: Seen | None = request.scope["state"].get("seen")
+    if said is not None:
+        return said
+    return seen_by_reader(*(request.headers.getall(name, []) for name in (IF_MATCH, IF_NONE_MATCH)))
 
 
 async def _once(request: Request[Any, Any, Any], handler: BaseRouteHandler, actor: Actor) -> KeyedRequest | None:
@@ -240,6 +286,10 @@ async def provide_actor(request: Request[Any, Any, Any]) -> Actor:
     return actor
 
 
+async def provide_seen(request: Request[Any, Any, Any]) -> Seen:
+    return seen_by(request)
+
+
 async def provide_page(request: Request[Any, Any, Any], limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> Paging:
     return paging_of(request, limit, cursor)
 
@@ -250,13 +300,14 @@ def paging_of(request: Request[Any, Any, Any], limit: int, cursor: str | None) -
     return Paging(limit, decode_cursor(cursor, path, query) if cursor is not None else None, path, query)
 
 
-def encoded(body: bytes) -> Response[Any]:
+def encoded(body: bytes, etag: str | None = None) -> Response[Any]:
     """A reply whose JSON is made already, by PostgreSQL; the handler's annotation says what it is."""
-    return ApiResponse(body, media_type=MediaType.JSON)
+    return ApiResponse(body, media_type=MediaType.JSON, headers={"ETag": etag} if etag else None)
 
 
 Db = NamedDependency[AsyncSession]
 Caller = NamedDependency[Actor]
+AsSeen = NamedDependency[Seen]
 PageAsked = NamedDependency[Paging]
 
 
@@ -340,6 +391,7 @@ async def _answer_options(allowed: list[str], send: Send) -> None:
 __all__ = [
     "ApiRequest",
     "ApiResponse",
+    "AsSeen",
     "Caller",
     "Db",
     "PageAsked",
@@ -347,6 +399,7 @@ __all__ = [
     "client_credentials",
     "confidential",
     "encoded",
+    "is_write",
     "key_use",
     "known",
     "once_of",
@@ -355,8 +408,10 @@ __all__ = [
     "provide_actor",
     "provide_db",
     "provide_page",
+    "provide_seen",
     "public",
     "requires",
+    "seen_by",
     "with_options",
     "with_request_id",
 ]

@@ -23,6 +23,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from procure.kit.body import BodyMalformed
 from procure.kit.errors import Conflict, Fact, Fault, Malformed, Unavailable
+from procure.kit.etags import NotModified
 from procure.kit.idempotency import Answered, Replay
 
 log = structlog.get_logger(__name__)
@@ -253,6 +254,11 @@ def on_answered(_request: Request[Any, Any, Any], answered: Answered) -> Respons
     return Replay(answered)
 
 
+def on_not_modified(_request: Request[Any, Any, Any], known: NotModified) -> Response[bytes]:
+    """No error: the caller has the bytes already. Who may keep them is said as of a 200 (`kit.headers`)."""
+    return Response(b"", status_code=304, headers={"ETag": known.etag})
+
+
 def on_stale(request: Request[Any, Any, Any], _error: StaleDataError) -> Response[bytes]:
     return on_fact(request, ChangedMeanwhile("It was changed while this request ran; read it again."))
 
@@ -268,6 +274,7 @@ def on_anything(request: Request[Any, Any, Any], error: Exception) -> Response[b
 HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
     Fact: on_fact,
     Answered: on_answered,
+    NotModified: on_not_modified,
     ValidationException: on_parameters,
     HTTPException: on_http,
     StaleDataError: on_stale,

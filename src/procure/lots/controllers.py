@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 
 from procure.kit import clock
 from procure.kit.actor import PersonNeeded, SamePerson
-from procure.kit.http import ApiRequest, Caller, Db, encoded, paging_of, public, requires
+from procure.kit.http import ApiRequest, AsSeen, Caller, Db, encoded, paging_of, public, requires, seen_by
 from procure.kit.paging import LIMIT_DEFAULT, Cursor, Limit, Page
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -77,7 +77,7 @@ class LotController(Controller):
     )
     async def read(self, request: ApiRequest, lot_id: FromPath[UUID]) -> Response[LotView]:
         """A lot with its deliverables, criteria, calendar and the key that bids are sealed to."""
-        return encoded(await projections.read_lot(request.app.state.driver, request.user, lot_id))
+        return encoded(*await projections.read_lot(request.app.state.driver, request.user, lot_id, seen_by(request)))
 
     @post(
         "/",
@@ -96,11 +96,13 @@ class LotController(Controller):
         operation_id="reviseLot",
         summary="Edit a draft",
         responses=problems(LotNotFound, LotNotDraft, LotInvalid),
-        **requires(Scope.LOTS_WRITE),
+        **requires(Scope.LOTS_WRITE, must_have_seen="lot"),
     )
-    async def revise(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[LotPatch]) -> LotView:
+    async def revise(
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[LotPatch]
+    ) -> LotView:
         """Change fields of a draft. Whoever edits a lot has prepared it and can't publish it."""
-        lot = await service.revise(db, actor, lot_id, data)
+        lot = await service.revise(db, actor, lot_id, data, seen=seen)
         return LotView.of(lot, await clock.now(db))
 
     @put(
@@ -108,11 +110,13 @@ class LotController(Controller):
         operation_id="recordLotNotice",
         summary="Record the official notice",
         responses=problems(LotNotFound, LotNotDraft, LotInvalid),
-        **requires(Scope.LOTS_WRITE),
+        **requires(Scope.LOTS_WRITE, seen="lot"),
     )
-    async def record_notice(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[Notice]) -> LotView:
+    async def record_notice(
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[Notice]
+    ) -> LotView:
         """Record the notice's id, ocid and time. Notifiable and covered lots open only after this."""
-        lot = await service.record_notice(db, actor, lot_id, data)
+        lot = await service.record_notice(db, actor, lot_id, data, seen=seen)
         return LotView.of(lot, await clock.now(db))
 
     @post(
@@ -131,13 +135,18 @@ class LotController(Controller):
             EnvelopeExceeded,
             LotInvalid,
         ),
-        **requires(Scope.LOTS_PUBLISH),
+        **requires(Scope.LOTS_PUBLISH, must_have_seen="lot"),
     )
     async def publish(
-        self, db: Db, actor: Caller, vault: NamedDependency[SkipValidation[Vault]], lot_id: FromPath[UUID]
+        self,
+        db: Db,
+        actor: Caller,
+        vault: NamedDependency[SkipValidation[Vault]],
+        seen: AsSeen,
+        lot_id: FromPath[UUID],
     ) -> LotView:
         """Open the lot to everybody. An approver who did not prepare it; commits the lot's estimate of the envelope."""
-        lot = await service.publish(db, actor, vault, lot_id)
+        lot = await service.publish(db, actor, vault, lot_id, seen=seen)
         return LotView.of(lot, await clock.now(db))
 
     @post(
@@ -146,9 +155,11 @@ class LotController(Controller):
         summary="Cancel a lot",
         status_code=200,
         responses=problems(LotNotFound, PersonNeeded, SamePerson, LotNotCancellable),
-        **requires(Scope.LOTS_CANCEL),
+        **requires(Scope.LOTS_CANCEL, seen="lot"),
     )
-    async def cancel(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[Cancellation]) -> LotView:
+    async def cancel(
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[Cancellation]
+    ) -> LotView:
         """End a lot without a contract, any time before signature; the reason is public."""
-        lot = await service.cancel(db, actor, lot_id, data.reason)
+        lot = await service.cancel(db, actor, lot_id, data.reason, seen=seen)
         return LotView.of(lot, await clock.now(db))

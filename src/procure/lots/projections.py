@@ -13,9 +13,11 @@ from cachetools import LRUCache
 
 from procure.kit.actor import Actor
 from procure.kit.driver import Driver
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.paging import Paging, Position, next_link
 from procure.lots.errors import LotNotFound
 from procure.lots.rules import LotStatus, Phase
+from procure.lots.schemas import LotView
 
 _CLOCK = "(SELECT app_now() AS now) AS clock"
 #: `rules.status_at`, with `rules.has_closed`.
@@ -99,8 +101,10 @@ _SEEN = f"FROM lots, {_CLOCK} WHERE id = $1 AND (published_at IS NOT NULL OR buy
 #: What a LotView depends on: which row of PostgreSQL's it is, whoever wrote it and however, and the status, which changes with time.
 #: A server that has started anew may have lost its last transactions, and give their numbers and places to others.
 _STATE = f"lots.xmin::text || lots.ctid::text || pg_postmaster_start_time()::text AS row, {_STATUS} AS status"
-_CHECK = f"SELECT {_STATE} {_SEEN}"
-_READ = f"SELECT {_STATE}, (SELECT row_to_json(lot)::text FROM (SELECT {_fields(_VIEW)}) AS lot) AS body {_SEEN}"  # noqa: S608 - no input in it
+_CHECK = f"SELECT version, {_STATE} {_SEEN}"
+_READ = (
+    f"SELECT version, {_STATE}, (SELECT row_to_json(lot)::text FROM (SELECT {_fields(_VIEW)}) AS lot) AS body {_SEEN}"  # noqa: S608 - no input in it
+)
 _LIST = (
     f"SELECT (SELECT row_to_json(item)::text FROM (SELECT {_fields(_SUMMARY)}) AS item) AS body FROM lots, {_CLOCK}"  # noqa: S608
     " WHERE (published_at IS NOT NULL OR buyer_id = $1)"
@@ -119,6 +123,7 @@ class _Kept(NamedTuple):
 
     row: str
     status: str
+    etag: str
     body: bytes
 
 
@@ -134,14 +139,20 @@ def size(kept: _Kept) -> int:
 _kept: LRUCache[UUID, _Kept] = LRUCache(KEPT_MAX_BYTES, getsizeof=size)
 
 
-async def read_lot(driver: Driver, actor: Actor, lot_id: UUID) -> bytes:
-    """A LotView in JSON, if this caller may see it: built once for each state of the lot, and that is asked for every time."""
+async def read_lot(driver: Driver, actor: Actor, lot_id: UUID, seen: Seen = UNCONDITIONAL) -> tuple[bytes, str]:
+    """A LotView in JSON, and its tag, if this caller may see it and has not: raises LotNotFound, NotModified, ChangedSinceRead.
+
+    It is built once for each state of the lot, and that is asked for every time.
+    """
     state = _row(await driver.rows(_CHECK, lot_id, actor.buyer_id))
+    if seen:
+        seen.check(LotView.tag(lot_id, state["version"], state["status"]))
     kept = _kept.get(lot_id)
     if kept is None or (kept.row, kept.status) != (state["row"], state["status"]):
         read = _row(await driver.rows(_READ, lot_id, actor.buyer_id))
-        kept = _kept[lot_id] = _Kept(read["row"], read["status"], read["body"].encode())
-    return kept.body
+        etag = LotView.tag(lot_id, read["version"], read["status"])
+        kept = _kept[lot_id] = _Kept(read["row"], read["status"], etag, read["body"].encode())
+    return kept.body, kept.etag
 
 
 def _row(rows: list[Any]) -> Any:

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from procure.kit.etags import tag_of
 from procure.kit.fields import Line, Markdown, Name, Paragraph
 from procure.kit.money import Money
 from procure.lots.models import Criterion, Deliverable, Lot
@@ -235,6 +236,19 @@ class LotView(msgspec.Struct, frozen=True, kw_only=True):
             created_at=row.created_at,
             version=row.version,
         )
+
+    @classmethod
+    def tag(cls, lot_id: UUID, version: int, status: LotStatus | str) -> str:
+        """Of a lot as it is now; everybody who may see it is shown the same."""
+        return tag_of(cls, lot_id, version, status)
+
+    @classmethod
+    def tag_at(cls, row: Lot, now: datetime) -> str:
+        return cls.tag(row.id, row.version, status_at(row.status, row.closes_at, now))
+
+    @property
+    def etag(self) -> str:
+        return self.tag(self.id, self.version, self.status)
 
 
 def _notice(row: Lot) -> Notice | None:

@@ -20,13 +20,22 @@ from procure.kit.body import given
 from procure.kit.canonical import digest
 from procure.kit.db import exclude
 from procure.kit.errors import Faults
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.lots import rules
 from procure.lots.errors import LotInvalid, LotNotFound
 from procure.lots.events import LotCancelled, LotDrafted, LotMoved, LotNoticeRecorded, LotPublished, LotRevised
 from procure.lots.models import Criterion, Deliverable, Lot, reference_numbers
 from procure.lots.rules import LotStatus
-from procure.lots.schemas import CriterionDraft, DeliverableDraft, FurtherIterations, LotDraft, LotPatch, Notice
+from procure.lots.schemas import (
+    CriterionDraft,
+    DeliverableDraft,
+    FurtherIterations,
+    LotDraft,
+    LotPatch,
+    LotView,
+    Notice,
+)
 from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
 from procure.outcomes.models import Measure, Outcome
@@ -58,6 +67,12 @@ async def lock_with_outcome(db: AsyncSession, actor: Actor, lot_id: UUID) -> tup
     lot = await find_own_lot(db, actor, lot_id)
     outcome = await outcomes.lock_for_ledger(db, lot.outcome_id)
     return outcome, await lock_lot(db, lot.id)
+
+
+async def check_seen(db: AsyncSession, seen: Seen, lot: Lot) -> None:
+    """What is approved or edited is what was seen: the lot as its lock has found it; raises ChangedSinceRead."""
+    if seen:
+        seen.check(LotView.tag_at(lot, await clock.now(db)))
 
 
 async def lock_lot(db: AsyncSession, lot_id: UUID) -> Lot:
@@ -167,9 +182,10 @@ async def _check_references(db: AsyncSession, outcome: Outcome, lot: Lot) -> Non
     faults.raise_any(LotInvalid)
 
 
-async def revise(db: AsyncSession, actor: Actor, lot_id: UUID, patch: LotPatch) -> Lot:
+async def revise(db: AsyncSession, actor: Actor, lot_id: UUID, patch: LotPatch, *, seen: Seen = UNCONDITIONAL) -> Lot:
     """Edit a draft; whoever edits it has prepared it, and can't publish it."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
+    await check_seen(db, seen, lot)
     rules.check_draft(lot.status)
     changes = given(patch)
     for name, value in _columns(changes).items():
@@ -192,9 +208,12 @@ async def _judge(db: AsyncSession, outcome: Outcome, lot: Lot, now: datetime) ->
     rules.check_content(lot.offer, lot.policy.limits)
 
 
-async def record_notice(db: AsyncSession, actor: Actor, lot_id: UUID, data: Notice) -> Lot:
+async def record_notice(
+    db: AsyncSession, actor: Actor, lot_id: UUID, data: Notice, *, seen: Seen = UNCONDITIONAL
+) -> Lot:
     """Record the official notice's references; the clocks of the law run from its time."""
     _, lot = await lock_with_outcome(db, actor, lot_id)
+    await check_seen(db, seen, lot)
     rules.check_draft(lot.status)
     rules.check_notice(data.published_at, await clock.now(db))
     lot.notice_id, lot.notice_ocid, lot.notice_at = data.id, data.ocid, data.published_at
@@ -210,9 +229,10 @@ async def record_notice(db: AsyncSession, actor: Actor, lot_id: UUID, data: Noti
     return lot
 
 
-async def publish(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID) -> Lot:
+async def publish(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Lot:
     """Open the lot to everybody: an approver who did not prepare it. Commits its estimate and makes its key."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
+    await check_seen(db, seen, lot)
     _check_other_person(actor, lot, "lot.publish")
     rules.check_draft(lot.status)
     outcome_rules.check_active(outcome.status)
@@ -246,9 +266,10 @@ def _take_key(lot: Lot, key: LotKey) -> None:
     lot.public_key, lot.key_signature = key.public_key, key.signature
 
 
-async def cancel(db: AsyncSession, actor: Actor, lot_id: UUID, reason: str) -> Lot:
+async def cancel(db: AsyncSession, actor: Actor, lot_id: UUID, reason: str, *, seen: Seen = UNCONDITIONAL) -> Lot:
     """End the lot without a contract: an approver, any time before signature. Its commitment returns to the envelope."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
+    await check_seen(db, seen, lot)
     _check_other_person(actor, lot, "lot.cancel")
     rules.check_cancellable(lot.status)
     await _end(db, outcome, lot, LotStatus.CANCELLED, reason)

@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from procure.kit.actor import OrganisationKind
 from procure.kit.errors import Fault
-from procure.kit.http import Caller, Db, PageAsked, requires
+from procure.kit.http import AsSeen, Caller, Db, PageAsked, requires
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import ParametersInvalid, problems
 from procure.kit.scopes import Scope
@@ -68,9 +68,11 @@ class OrganisationController(Controller):
         responses=problems(OrganisationNotFound),
         **requires(Scope.ORGANISATIONS_READ),
     )
-    async def read(self, db: Db, actor: Caller, organisation_id: FromPath[UUID]) -> OrganisationView:
+    async def read(self, db: Db, actor: Caller, seen: AsSeen, organisation_id: FromPath[UUID]) -> OrganisationView:
         """A party with its identifier, nation and whether it may act."""
-        return OrganisationView.of(await service.find_organisation(db, actor, organisation_id))
+        found = OrganisationView.of(await service.find_organisation(db, actor, organisation_id))
+        seen.check(found.etag)
+        return found
 
     @post(
         "/",
@@ -89,13 +91,13 @@ class OrganisationController(Controller):
         summary="Suspend an organisation",
         status_code=200,
         responses=problems(OrganisationNotFound, OrganisationNotActive, PlatformNeeded),
-        **requires(Scope.ORGANISATIONS_WRITE),
+        **requires(Scope.ORGANISATIONS_WRITE, seen="organisation"),
     )
     async def suspend(
-        self, db: Db, actor: Caller, organisation_id: FromPath[UUID], data: JSONBody[Reason]
+        self, db: Db, actor: Caller, seen: AsSeen, organisation_id: FromPath[UUID], data: JSONBody[Reason]
     ) -> OrganisationView:
         """Stop everything that acts for the organisation, tokens already handed out included, from the next request on."""
-        return OrganisationView.of(await service.suspend(db, actor, organisation_id, data.reason))
+        return OrganisationView.of(await service.suspend(db, actor, organisation_id, data.reason, seen=seen))
 
     @post(
         "/{organisation_id:uuid}/reinstate",
@@ -103,10 +105,10 @@ class OrganisationController(Controller):
         summary="Reinstate an organisation",
         status_code=200,
         responses=problems(OrganisationNotFound, OrganisationNotSuspended),
-        **requires(Scope.ORGANISATIONS_WRITE),
+        **requires(Scope.ORGANISATIONS_WRITE, seen="organisation"),
     )
     async def reinstate(
-        self, db: Db, actor: Caller, organisation_id: FromPath[UUID], data: JSONBody[Reason]
+        self, db: Db, actor: Caller, seen: AsSeen, organisation_id: FromPath[UUID], data: JSONBody[Reason]
     ) -> OrganisationView:
         """Let a suspended organisation act again."""
-        return OrganisationView.of(await service.reinstate(db, actor, organisation_id, data.reason))
+        return OrganisationView.of(await service.reinstate(db, actor, organisation_id, data.reason, seen=seen))

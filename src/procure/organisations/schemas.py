@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from procure.kit.actor import OrganisationKind
+from procure.kit.etags import tag_of
 from procure.kit.fields import Line, Paragraph
 from procure.organisations.models import Organisation
 from procure.organisations.rules import Nation, OrganisationStatus
@@ -84,3 +85,7 @@ class OrganisationView(msgspec.Struct, frozen=True, kw_only=True):
             created_at=row.created_at,
             version=row.version,
         )
+
+    @property
+    def etag(self) -> str:
+        return tag_of(OrganisationView, self.id, self.version)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.journal import service as journal
 from procure.journal.events import Audience, within
 from procure.kit.actor import Actor, OrganisationKind
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.kit.paging import Paging, after
 from procure.organisations import rules
@@ -18,7 +19,7 @@ from procure.organisations.errors import OrganisationKnown, OrganisationNotFound
 from procure.organisations.events import OrganisationRegistered, OrganisationReinstated, OrganisationSuspended
 from procure.organisations.models import Organisation
 from procure.organisations.rules import Nation, OrganisationStatus
-from procure.organisations.schemas import OrganisationDraft
+from procure.organisations.schemas import OrganisationDraft, OrganisationView
 
 
 def visible_organisations(actor: Actor) -> Select[Organisation]:  # noqa: ARG001 - as every scoped select
@@ -130,9 +131,12 @@ def both(actor: Actor, organisation_id: UUID) -> Audience:
     return within(*dict.fromkeys((organisation_id, actor.organisation_id)))
 
 
-async def suspend(db: AsyncSession, actor: Actor, organisation_id: UUID, reason: str) -> Organisation:
+async def suspend(
+    db: AsyncSession, actor: Actor, organisation_id: UUID, reason: str, *, seen: Seen = UNCONDITIONAL
+) -> Organisation:
     """Stop everything that acts for the organisation, from the next request on."""
     organisation = await lock_organisation(db, actor, organisation_id)
+    seen.check(OrganisationView.of(organisation).etag)
     rules.check_suspendable(organisation.kind, organisation.status)
     organisation.move_to(OrganisationStatus.SUSPENDED)
     event = OrganisationSuspended(object_id=organisation.id, object_version=organisation.version, reason=reason)
@@ -140,9 +144,12 @@ async def suspend(db: AsyncSession, actor: Actor, organisation_id: UUID, reason:
     return organisation
 
 
-async def reinstate(db: AsyncSession, actor: Actor, organisation_id: UUID, reason: str) -> Organisation:
+async def reinstate(
+    db: AsyncSession, actor: Actor, organisation_id: UUID, reason: str, *, seen: Seen = UNCONDITIONAL
+) -> Organisation:
     """Let the organisation act again."""
     organisation = await lock_organisation(db, actor, organisation_id)
+    seen.check(OrganisationView.of(organisation).etag)
     rules.check_reinstatable(organisation.status)
     organisation.move_to(OrganisationStatus.ACTIVE)
     event = OrganisationReinstated(object_id=organisation.id, object_version=organisation.version, reason=reason)

@@ -6,7 +6,7 @@ from litestar import Controller, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from procure.kit.actor import PersonNeeded, SamePerson
-from procure.kit.http import Caller, Db, PageAsked, public, requires
+from procure.kit.http import AsSeen, Caller, Db, PageAsked, public, requires
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -59,9 +59,11 @@ class OutcomeController(Controller):
         responses=problems(OutcomeNotFound),
         **public(),
     )
-    async def read(self, db: Db, actor: Caller, outcome_id: FromPath[UUID]) -> OutcomeView:
+    async def read(self, db: Db, actor: Caller, seen: AsSeen, outcome_id: FromPath[UUID]) -> OutcomeView:
         """An outcome with its measures' progress and the sums committed, accepted and paid. Who is in the team is the buyer's to see."""
-        return await service.view(db, actor, await service.find_outcome(db, actor, outcome_id))
+        outcome = await service.find_outcome(db, actor, outcome_id)
+        await service.check_seen(db, actor, seen, outcome)
+        return await service.view(db, actor, outcome)
 
     @post(
         "/",
@@ -79,13 +81,13 @@ class OutcomeController(Controller):
         operation_id="reviseOutcome",
         summary="Edit a draft outcome",
         responses=problems(OutcomeNotFound, OutcomeNotDraft, OutcomeInvalid),
-        **requires(Scope.OUTCOMES_WRITE),
+        **requires(Scope.OUTCOMES_WRITE, must_have_seen="outcome"),
     )
     async def revise(
-        self, db: Db, actor: Caller, outcome_id: FromPath[UUID], data: JSONBody[OutcomePatch]
+        self, db: Db, actor: Caller, seen: AsSeen, outcome_id: FromPath[UUID], data: JSONBody[OutcomePatch]
     ) -> OutcomeView:
         """Change fields of a draft; whoever edits it can't activate it."""
-        return await service.view(db, actor, await service.revise(db, actor, outcome_id, data))
+        return await service.view(db, actor, await service.revise(db, actor, outcome_id, data, seen=seen))
 
     @post(
         "/{outcome_id:uuid}/activate",
@@ -93,11 +95,11 @@ class OutcomeController(Controller):
         summary="Activate an outcome",
         status_code=200,
         responses=problems(OutcomeNotFound, PersonNeeded, SamePerson, BudgetHolderNeeded, OutcomeNotDraft),
-        **requires(Scope.OUTCOMES_ACTIVATE),
+        **requires(Scope.OUTCOMES_ACTIVATE, must_have_seen="outcome"),
     )
-    async def activate(self, db: Db, actor: Caller, outcome_id: FromPath[UUID]) -> OutcomeView:
+    async def activate(self, db: Db, actor: Caller, seen: AsSeen, outcome_id: FromPath[UUID]) -> OutcomeView:
         """Put the envelope into force: a budget-holding approver who did not write the outcome."""
-        return await service.view(db, actor, await service.activate(db, actor, outcome_id))
+        return await service.view(db, actor, await service.activate(db, actor, outcome_id, seen=seen))
 
     @post(
         "/{outcome_id:uuid}/end",
@@ -105,15 +107,17 @@ class OutcomeController(Controller):
         summary="End an outcome",
         status_code=200,
         responses=problems(OutcomeNotFound, PersonNeeded, OutcomeNotActive, OutcomeStillCommitted, OutcomeInvalid),
-        **requires(Scope.OUTCOMES_ACTIVATE),
+        **requires(Scope.OUTCOMES_ACTIVATE, seen="outcome"),
     )
-    async def end(self, db: Db, actor: Caller, outcome_id: FromPath[UUID], data: JSONBody[EndDecision]) -> OutcomeView:
+    async def end(
+        self, db: Db, actor: Caller, seen: AsSeen, outcome_id: FromPath[UUID], data: JSONBody[EndDecision]
+    ) -> OutcomeView:
         """Say how it ended: achieved, not_achieved or abandoned, and why. Not while a lot commits more than was accepted.
 
         A contract whose every deliverable is accepted need not be completed first: it is paid and completed afterwards as
         before, with `stop` as its next step.
         """
-        return await service.view(db, actor, await service.end(db, actor, outcome_id, data))
+        return await service.view(db, actor, await service.end(db, actor, outcome_id, data, seen=seen))
 
     @post(
         "/{outcome_id:uuid}/measures/{measure_id:uuid}/observations",

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from procure.kit.actor import Actor
+from procure.kit.etags import tag_of
 from procure.kit.fields import Cpv, Line, Name, Paragraph, Quantity
 from procure.kit.money import Money
 from procure.organisations.schemas import Party
@@ -161,6 +162,11 @@ class ObservationView(msgspec.Struct, frozen=True, kw_only=True):
             recorded_at=row.recorded_at,
         )
 
+    @property
+    def etag(self) -> str:
+        """An observation is never edited."""
+        return tag_of(ObservationView, self.id)
+
 
 class MeasureView(msgspec.Struct, frozen=True, kw_only=True):
     """A measure with what was last seen. `progress` 1 is the target, below 0 is worse than the baseline, null is unknown."""
@@ -251,6 +257,20 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
             created_at=row.created_at,
             version=row.version,
         )
+
+    @classmethod
+    def tag(cls, outcome_id: UUID, version: int, ledger: LedgerView, *, names_team: bool) -> str:
+        """Of an outcome as it is shown to this caller. The ledger moves without the outcome: later steps write it."""
+        return tag_of(cls, outcome_id, version, ledger, names_team)
+
+    @classmethod
+    def tag_for(cls, row: Outcome, ledger: LedgerView, actor: Actor) -> str:
+        return cls.tag(row.id, row.version, ledger, names_team=bool(row.team) and actor.buyer_id == row.buyer_id)
+
+    @property
+    def etag(self) -> str:
+        names_team = any(one.person_id is not None for one in self.team)
+        return self.tag(self.id, self.version, self.ledger, names_team=names_team)
 
 
 class OutcomeSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from procure.kit import clock
 from procure.kit.actor import Actor, require_person
 from procure.kit.body import given
 from procure.kit.errors import Faults
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.kit.money import Money
 from procure.kit.paging import Paging, after
@@ -98,6 +99,15 @@ def _found(outcome: Outcome | None) -> Outcome:
     return outcome
 
 
+async def check_seen(db: AsyncSession, actor: Actor, seen: Seen, outcome: Outcome) -> None:
+    """What is approved or edited is what was seen: the outcome, found for a read or as its lock has found it.
+
+    Raises ChangedSinceRead, and of a read NotModified.
+    """
+    if seen:
+        seen.check(OutcomeView.tag_for(outcome, await ledger(db, outcome), actor))
+
+
 async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
     """Write an outcome down. Nothing is committed until a budget holder activates it."""
     _check(data.envelope, [member.discipline for member in data.team], data.statement, data.measures)
@@ -135,9 +145,12 @@ async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
     return outcome
 
 
-async def revise(db: AsyncSession, actor: Actor, outcome_id: UUID, patch: OutcomePatch) -> Outcome:
+async def revise(
+    db: AsyncSession, actor: Actor, outcome_id: UUID, patch: OutcomePatch, *, seen: Seen = UNCONDITIONAL
+) -> Outcome:
     """Edit a draft; whoever edits it has prepared it, and can't activate it."""
     outcome = await lock_outcome(db, actor, outcome_id)
+    await check_seen(db, actor, seen, outcome)
     rules.check_draft(outcome.status)
     changes = given(patch)
     measures = changes.pop("measures", None)
@@ -198,9 +211,10 @@ def _measures(outcome_id: UUID, drafts: Sequence[MeasureDraft]) -> list[Measure]
     ]
 
 
-async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID) -> Outcome:
+async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Outcome:
     """Put the envelope into force: a budget-holding approver, who did not prepare it."""
     outcome = await lock_outcome(db, actor, outcome_id)
+    await check_seen(db, actor, seen, outcome)
     require_person(actor)
     rules.check_budget_holder(holds_budget=actor.budget_holder)
     said, audience = "Whoever wrote the outcome can't activate it.", within(outcome.buyer_id)
@@ -224,9 +238,12 @@ async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID) -> Outcome:
     return outcome
 
 
-async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecision) -> Outcome:
+async def end(
+    db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecision, *, seen: Seen = UNCONDITIONAL
+) -> Outcome:
     """An approver says how it ended, once no lot commits more than was accepted; a contract may still be completed with `stop`."""
     outcome = await lock_outcome(db, actor, outcome_id)
+    await check_seen(db, actor, seen, outcome)
     require_person(actor)
     if data.status not in rules.ENDED:
         faults = Faults()

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from litestar import Controller, post
+from litestar import Controller, get, post
 from litestar.params import FromPath, JSONBody
 
 from procure.contracts import service as contracts
@@ -15,9 +15,9 @@ from procure.contracts.deliverables.errors import (
 )
 from procure.contracts.deliverables.schemas import Delivery, Verdict
 from procure.contracts.errors import ContractNotFound, ContractStateWrong, OtherSideNeeded
-from procure.contracts.schemas import ContractView
+from procure.contracts.schemas import ContractView, DeliverableView
 from procure.kit.actor import PersonNeeded, SamePerson
-from procure.kit.http import Caller, Db, requires
+from procure.kit.http import AsSeen, Caller, Db, requires
 from procure.kit.idempotency import Key
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -28,6 +28,21 @@ class DeliverableController(Controller):
 
     path = "/v1/contracts/{contract_id:uuid}/deliverables/{key:str}"
     tags = ("Contracts",)
+
+    @get(
+        "/",
+        operation_id="getDeliverable",
+        summary="Read a deliverable",
+        responses=problems(ContractNotFound, DeliverableNotFound),
+        **requires(Scope.CONTRACTS_READ),
+    )
+    async def read(
+        self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID], key: FromPath[str]
+    ) -> DeliverableView:
+        """A deliverable with all that was handed in for it, and each verdict. Who judges it sends this reply's `ETag`."""
+        deliverable = await service.find_deliverable(db, actor, contract_id, key)
+        await service.check_seen(db, seen, deliverable)
+        return await service.view(db, deliverable)
 
     @post(
         "/submit",
@@ -42,13 +57,19 @@ class DeliverableController(Controller):
             DeliverableStateWrong,
             ReworkSpent,
         ),
-        **requires(Scope.CONTRACTS_DELIVER),
+        **requires(Scope.CONTRACTS_DELIVER, seen="deliverable"),
     )
     async def submit(
-        self, db: Db, actor: Caller, contract_id: FromPath[UUID], key: FromPath[str], data: JSONBody[Delivery]
+        self,
+        db: Db,
+        actor: Caller,
+        seen: AsSeen,
+        contract_id: FromPath[UUID],
+        key: FromPath[str],
+        data: JSONBody[Delivery],
     ) -> ContractView:
         """Hand in the deliverable `key` (D1, D2 …), or hand it in again after a rejection, as often as rework is allowed."""
-        return await contracts.view(db, await service.submit(db, actor, contract_id, key, data))
+        return await contracts.view(db, await service.submit(db, actor, contract_id, key, data, seen=seen))
 
     @post(
         "/decide",
@@ -65,10 +86,16 @@ class DeliverableController(Controller):
             DeliverableStateWrong,
             VerdictInvalid,
         ),
-        **requires(Scope.CONTRACTS_ACCEPT, key=Key.REQUIRED),
+        **requires(Scope.CONTRACTS_ACCEPT, key=Key.REQUIRED, must_have_seen="deliverable"),
     )
     async def decide(
-        self, db: Db, actor: Caller, contract_id: FromPath[UUID], key: FromPath[str], data: JSONBody[Verdict]
+        self,
+        db: Db,
+        actor: Caller,
+        seen: AsSeen,
+        contract_id: FromPath[UUID],
+        key: FromPath[str],
+        data: JSONBody[Verdict],
     ) -> ContractView:
         """Answer each acceptance criterion once. If all are met it is accepted and its price payable, else rejected."""
-        return await contracts.view(db, await service.decide(db, actor, contract_id, key, data))
+        return await contracts.view(db, await service.decide(db, actor, contract_id, key, data, seen=seen))

@@ -14,10 +14,12 @@ from procure.contracts.deliverables.events import DeliverableAccepted, Deliverab
 from procure.contracts.deliverables.schemas import Delivery, Verdict
 from procure.contracts.models import Contract, ContractDeliverable, CriterionVerdict, Submission, facts
 from procure.contracts.rules import ContractStatus, DeliverableStatus, Side
+from procure.contracts.schemas import DeliverableView
 from procure.journal.events import PUBLIC
 from procure.kit import clock
 from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import digest
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.kit.money import Money
 from procure.lots.models import Lot
@@ -35,14 +37,48 @@ async def _lock(
     contract_rules.check_side(contracts.side_of(actor, contract), needed)
     deliverable = next((one for one in contract.deliverables if one.key == key), None)
     if deliverable is None:
-        raise DeliverableNotFound(f"{contract.reference} has no such deliverable.")
+        raise _not_found(contract)
     contract_rules.check_status(contract.status, ContractStatus.ACTIVE)
     return (await db.get_one(Lot, contract.lot_id)).policy, contract, deliverable
 
 
-async def submit(db: AsyncSession, actor: Actor, contract_id: UUID, key: str, data: Delivery) -> Contract:
+async def find_deliverable(db: AsyncSession, actor: Actor, contract_id: UUID, key: str) -> ContractDeliverable:
+    """A deliverable of a contract to which the caller is a party."""
+    contract = await contracts.find_contract(db, actor, contract_id)
+    of_contract = (ContractDeliverable.contract_id == contract.id, ContractDeliverable.key == key)
+    deliverable = await db.scalar(select(ContractDeliverable).where(*of_contract))
+    if deliverable is None:
+        raise _not_found(contract)
+    return deliverable
+
+
+async def view(db: AsyncSession, deliverable: ContractDeliverable) -> DeliverableView:
+    """The deliverable with all that was handed in for it."""
+    contract = await db.get_one(Contract, deliverable.contract_id)
+    handed_in = select(Submission).where(Submission.deliverable_id == deliverable.id).order_by(Submission.round)
+    submissions = (await db.scalars(handed_in)).all()
+    return DeliverableView.of(deliverable, contract.currency, submissions, await clock.now(db))
+
+
+async def check_seen(db: AsyncSession, seen: Seen, deliverable: ContractDeliverable) -> None:
+    """What is judged is what was seen: the deliverable, found for a read or as its contract's lock has found it.
+
+    Raises ChangedSinceRead, and of a read NotModified.
+    """
+    if seen:
+        seen.check(DeliverableView.tag_at(deliverable, await clock.now(db)))
+
+
+def _not_found(contract: Contract) -> DeliverableNotFound:
+    return DeliverableNotFound(f"{contract.reference} has no such deliverable.")
+
+
+async def submit(
+    db: AsyncSession, actor: Actor, contract_id: UUID, key: str, data: Delivery, *, seen: Seen = UNCONDITIONAL
+) -> Contract:
     """The supplier hands a deliverable in, or again after a rejection; the review time runs from now."""
     policy, contract, deliverable = await _lock(db, actor, contract_id, key, Side.SUPPLIER)
+    await check_seen(db, seen, deliverable)
     rules.check_submittable(deliverable.status, deliverable.rounds, policy.limits.rework_rounds_max)
     now = await clock.now(db)
     deliverable.move_to(DeliverableStatus.SUBMITTED)
@@ -79,9 +115,12 @@ def _submission(actor: Actor, deliverable: ContractDeliverable, data: Delivery, 
     )
 
 
-async def decide(db: AsyncSession, actor: Actor, contract_id: UUID, key: str, data: Verdict) -> Contract:
+async def decide(
+    db: AsyncSession, actor: Actor, contract_id: UUID, key: str, data: Verdict, *, seen: Seen = UNCONDITIONAL
+) -> Contract:
     """The service owner judges each criterion. All met: accepted, and its price payable; else rejected, to be mended."""
     _, contract, deliverable = await _lock(db, actor, contract_id, key, Side.BUYER)
+    await check_seen(db, seen, deliverable)
     require_person(actor)
     rules.check_decidable(deliverable.status)
     answers = [(one.criterion, one.met, one.reason) for one in data.verdicts]

@@ -12,7 +12,7 @@ from procure.contracts.endings.schemas import Completion, Retrospective, Termina
 from procure.contracts.errors import ContractNotFound, ContractStateWrong, OtherSideNeeded
 from procure.contracts.schemas import ContractView
 from procure.kit.actor import PersonNeeded, SamePerson
-from procure.kit.http import Caller, Db, requires
+from procure.kit.http import AsSeen, Caller, Db, requires
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
 from procure.outcomes.errors import OutcomeNotActive
@@ -32,13 +32,13 @@ class EndingController(Controller):
         responses=problems(
             ContractNotFound, OtherSideNeeded, PersonNeeded, SamePerson, ContractStateWrong, NotAtBoundary
         ),
-        **requires(Scope.CONTRACTS_SIGN),
+        **requires(Scope.CONTRACTS_SIGN, seen="contract"),
     )
     async def terminate(
-        self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[Termination]
+        self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID], data: JSONBody[Termination]
     ) -> ContractView:
         """End the contract at a boundary: an approver of the buyer. What was accepted stays payable, the rest is cancelled."""
-        return await contracts.view(db, await service.terminate(db, actor, contract_id, data.reason))
+        return await contracts.view(db, await service.terminate(db, actor, contract_id, data.reason, seen=seen))
 
     @post(
         "/retrospective",
@@ -46,13 +46,13 @@ class EndingController(Controller):
         summary="Say what you learned",
         status_code=200,
         responses=problems(ContractNotFound, OtherSideNeeded, ContractStateWrong, RetrospectiveClosed),
-        **requires(Scope.CONTRACTS_DELIVER),
+        **requires(Scope.CONTRACTS_DELIVER, seen="contract"),
     )
     async def look_back(
-        self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[Retrospective]
+        self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID], data: JSONBody[Retrospective]
     ) -> ContractView:
         """The supplier's half of the retrospective; it can be told again while the contract runs."""
-        return await contracts.view(db, await service.look_back(db, actor, contract_id, data.learned))
+        return await contracts.view(db, await service.look_back(db, actor, contract_id, data.learned, seen=seen))
 
     @post(
         "/complete",
@@ -62,13 +62,13 @@ class EndingController(Controller):
         responses=problems(
             ContractNotFound, OtherSideNeeded, ContractStateWrong, DeliverablesOpen, OutcomeNotActive, CompletionInvalid
         ),
-        **requires(Scope.CONTRACTS_COMPLETE),
+        **requires(Scope.CONTRACTS_COMPLETE, seen="contract"),
     )
     async def complete(
-        self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[Completion]
+        self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID], data: JSONBody[Completion]
     ) -> ContractView:
         """Once everything is delivered: what happened to the measures, what was learned, and what comes next.
 
         Under an outcome that has ended, only `stop` is left.
         """
-        return await contracts.view(db, await service.complete(db, actor, contract_id, data))
+        return await contracts.view(db, await service.complete(db, actor, contract_id, data, seen=seen))

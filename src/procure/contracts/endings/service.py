@@ -16,6 +16,7 @@ from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep,
 from procure.journal.events import PUBLIC
 from procure.kit import clock
 from procure.kit.actor import Actor
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.money import Money
 from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
@@ -23,9 +24,12 @@ from procure.outcomes.schemas import ObservationDraft
 from procure.policy.working_days import local_day
 
 
-async def terminate(db: AsyncSession, actor: Actor, contract_id: UUID, reason: str) -> Contract:
+async def terminate(
+    db: AsyncSession, actor: Actor, contract_id: UUID, reason: str, *, seen: Seen = UNCONDITIONAL
+) -> Contract:
     """The buyer ends for convenience at a boundary: what was accepted stays payable, the rest returns to the envelope."""
     outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
+    await contracts.check_seen(db, seen, contract)
     contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
     _check_other_person(actor, contract)
     contract_rules.check_status(contract.status, ContractStatus.ACTIVE)
@@ -60,10 +64,13 @@ def _cancel_rest(contract: Contract) -> list[str]:
     return [deliverable.key for deliverable in rest]
 
 
-async def look_back(db: AsyncSession, actor: Actor, contract_id: UUID, learned: str) -> Contract:
+async def look_back(
+    db: AsyncSession, actor: Actor, contract_id: UUID, learned: str, *, seen: Seen = UNCONDITIONAL
+) -> Contract:
     """The supplier says what it learned, while the contract runs or once after its end."""
     found = await contracts.find_contract(db, actor, contract_id)
     contract = await contracts.lock_contract(db, found.id)
+    await contracts.check_seen(db, seen, contract)
     contract_rules.check_side(contracts.side_of(actor, contract), Side.SUPPLIER)
     signed = (ContractStatus.ACTIVE, ContractStatus.COMPLETED, ContractStatus.TERMINATED)
     contract_rules.check_status(contract.status, *signed)
@@ -75,12 +82,15 @@ async def look_back(db: AsyncSession, actor: Actor, contract_id: UUID, learned: 
     return contract
 
 
-async def complete(db: AsyncSession, actor: Actor, contract_id: UUID, data: Completion) -> Contract:
+async def complete(
+    db: AsyncSession, actor: Actor, contract_id: UUID, data: Completion, *, seen: Seen = UNCONDITIONAL
+) -> Contract:
     """Observe each measure that the lot aimed at, say what was learned, and decide: continue, pivot or stop.
 
     Of an outcome that has ended nothing more is bought, so that `stop` is all that is left there.
     """
     outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
+    await contracts.check_seen(db, seen, contract)
     contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
     contract_rules.check_status(contract.status, ContractStatus.ACTIVE)
     rules.check_settled([one.status for one in contract.deliverables])

@@ -21,7 +21,7 @@ from procure.contracts.iterations.schemas import Iteration, NextStepChange
 from procure.contracts.schemas import ContractView
 from procure.kit import clock
 from procure.kit.actor import PersonNeeded
-from procure.kit.http import Caller, Db, requires
+from procure.kit.http import AsSeen, Caller, Db, requires
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
 from procure.lots.errors import LotInvalid
@@ -51,13 +51,13 @@ class IterationController(Controller):
             AwardNotApproved,
             IterationInvalid,
         ),
-        **requires(Scope.CONTRACTS_MANAGE),
+        **requires(Scope.CONTRACTS_MANAGE, seen="contract"),
     )
     async def continue_(
-        self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[Iteration]
+        self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID], data: JSONBody[Iteration]
     ) -> ContractView:
         """A new contract under the same award, without a new competition, inside what the lot announced; both sides sign it."""
-        return await contracts.view(db, await service.continue_(db, actor, contract_id, data))
+        return await contracts.view(db, await service.continue_(db, actor, contract_id, data, seen=seen))
 
     @post(
         "/next-lot",
@@ -74,11 +74,11 @@ class IterationController(Controller):
             NoPolicyInForce,
             LotInvalid,
         ),
-        **requires(Scope.CONTRACTS_MANAGE),
+        **requires(Scope.CONTRACTS_MANAGE, seen="contract"),
     )
-    async def next_lot(self, db: Db, actor: Caller, contract_id: FromPath[UUID]) -> LotView:
+    async def next_lot(self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID]) -> LotView:
         """A draft that follows the contract's lot, its calendar moved; edit it by what was learned, then have it published."""
-        lot = await service.draft_next_lot(db, actor, contract_id)
+        lot = await service.draft_next_lot(db, actor, contract_id, seen=seen)
         return LotView.of(lot, await clock.now(db))
 
     @post(
@@ -95,13 +95,13 @@ class IterationController(Controller):
             NextLotDrafted,
             IterationTaken,
         ),
-        **requires(Scope.CONTRACTS_COMPLETE),
+        **requires(Scope.CONTRACTS_COMPLETE, seen="contract"),
     )
     async def change_next_step(
-        self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[NextStepChange]
+        self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID], data: JSONBody[NextStepChange]
     ) -> ContractView:
         """Change a completed contract's `continue` to `pivot` or `stop`, or `pivot` to `stop`: what was kept for it is released.
 
         An unsigned contract for the next iteration is dropped. There is no way back to `continue`.
         """
-        return await contracts.view(db, await service.change_next_step(db, actor, contract_id, data))
+        return await contracts.view(db, await service.change_next_step(db, actor, contract_id, data, seen=seen))

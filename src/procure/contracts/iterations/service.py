@@ -22,6 +22,7 @@ from procure.contracts.rules import ContractStatus, NextStep, Side
 from procure.journal.events import PUBLIC
 from procure.kit import clock
 from procure.kit.actor import Actor, require_person
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.money import Money
 from procure.lots import service as lots
 from procure.lots.models import Criterion, Deliverable, Lot
@@ -32,9 +33,12 @@ from procure.policy.service import policy_for
 from procure.policy.working_days import local_day
 
 
-async def continue_(db: AsyncSession, actor: Actor, contract_id: UUID, data: Iteration) -> Contract:
+async def continue_(
+    db: AsyncSession, actor: Actor, contract_id: UUID, data: Iteration, *, seen: Seen = UNCONDITIONAL
+) -> Contract:
     """Draw up the next announced iteration, as agreed with the supplier; both sides sign it as they signed the first."""
     outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
+    await contracts.check_seen(db, seen, contract)
     contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
     contract_rules.check_status(contract.status, ContractStatus.COMPLETED)
     rules.check_continuable(contract.next_step, contract.number, lot.further_iterations)
@@ -110,12 +114,15 @@ async def check_not_taken(db: AsyncSession, other: Contract, now: datetime) -> N
     rules.check_not_taken(other.status, signatures=len(signatures), has_lapsed=now >= other.sign_by)
 
 
-async def change_next_step(db: AsyncSession, actor: Actor, contract_id: UUID, data: NextStepChange) -> Contract:
+async def change_next_step(
+    db: AsyncSession, actor: Actor, contract_id: UUID, data: NextStepChange, *, seen: Seen = UNCONDITIONAL
+) -> Contract:
     """Let go of what a completed contract was to go on with: what the lot commits for it returns to the envelope.
 
     Also under an outcome that has ended, since nothing is taken up by it.
     """
     outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
+    await contracts.check_seen(db, seen, contract)
     contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
     require_person(actor)
     contract_rules.check_status(contract.status, ContractStatus.COMPLETED)
@@ -142,9 +149,10 @@ def _changed(contract: Contract, before: NextStep | None, data: NextStepChange) 
     )
 
 
-async def draft_next_lot(db: AsyncSession, actor: Actor, contract_id: UUID) -> Lot:
+async def draft_next_lot(db: AsyncSession, actor: Actor, contract_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Lot:
     """Draft the lot that follows: the same work with its calendar moved, for the officer to edit by what was learned."""
     outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
+    await contracts.check_seen(db, seen, contract)
     contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
     contract_rules.check_status(contract.status, ContractStatus.COMPLETED)
     rules.check_next_lot(contract.next_step, contract.number, lot.further_iterations)

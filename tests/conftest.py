@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from calls import Call
 from procure.app import create_app, vault_clock
-from procure.kit.db import Sessions, make_engine, make_sessions
+from procure.kit.db import Sessions, make_engine, make_readers, make_sessions
 from procure.kit.driver import PooledDriver, SessionDriver
 from procure.kit.postgres import Embedded, Urls, remove
 from procure.kit.settings import Settings
@@ -167,7 +167,7 @@ async def world(sandboxed: Urls, tmp_path: Path) -> AsyncGenerator[World]:
     )
     vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
     driver = PooledDriver(urls.app, size=10)  # as it is served: what commits by itself shall do so here
-    app = create_app(settings, sessions=sessions, driver=driver, vault=vault)
+    app = create_app(settings, sessions=sessions, readers=make_readers(engine), driver=driver, vault=vault)
     transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
         yield World(urls, settings, sessions, vault, app, client)

@@ -31,7 +31,7 @@ from procure.insights.actions.controllers import ActionController
 from procure.insights.tasks.controllers import TaskController
 from procure.journal.service import record_refusal
 from procure.kit import clock, logs
-from procure.kit.db import Sessions, make_engine, make_sessions, transaction
+from procure.kit.db import Sessions, make_engine, make_readers, make_sessions, transaction
 from procure.kit.driver import Driver, PooledDriver, SessionDriver
 from procure.kit.headers import cors, with_headers
 from procure.kit.http import (
@@ -92,12 +92,18 @@ SANDBOX_ROUTES: list[ControllerRouterHandler] = [SandboxController]
 
 
 def create_app(
-    settings: Settings, *, sessions: Sessions | None = None, driver: Driver | None = None, vault: Vault | None = None
+    settings: Settings,
+    *,
+    sessions: Sessions | None = None,
+    readers: Sessions | None = None,
+    driver: Driver | None = None,
+    vault: Vault | None = None,
 ) -> Litestar:
-    """The ASGI application. `sessions`, `driver` and `vault` are given by tests that look inside one transaction."""
+    """The ASGI application. `sessions`, `readers`, `driver` and `vault` are given by tests that look inside one transaction."""
     logs.configure(level=settings.log_level, form=settings.log_format)
     engine = None if sessions else make_engine(settings.database_url, pool_size=settings.pool_size)
     driver = driver or (SessionDriver.beside(sessions) if sessions else _pooled(settings))
+    readers = readers or sessions or make_readers(_given(engine))
     sessions = sessions or make_sessions(_given(engine))
     vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, driver))
     signing_key = SigningKey.load(settings.keys_path)
@@ -110,6 +116,7 @@ def create_app(
                 "body_max_bytes": settings.body_max_bytes,
                 "desk": Desk(driver, partial(transaction, sessions, record_refusal), vault),
                 "driver": driver,
+                "readers": readers,
                 "record": record_refusal,
                 "sessions": sessions,
                 "settings": settings,

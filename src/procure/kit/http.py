@@ -275,8 +275,8 @@ def places(app: Litestar) -> dict[str, tuple[str, str]]:
 
 async def provide_db(request: Request[Any, Any, Any], state: State) -> AsyncGenerator[AsyncSession]:
     """The app's only generator dependency: with exactly one, Litestar commits *before* it sends the reply, and after it encoded it."""
-    once = once_of(request)
-    async with transaction(state.sessions, state.record, once) as db:
+    once, readers = once_of(request), state.readers if request.method == HttpMethod.GET else None
+    async with transaction(state.sessions, state.record, once, readers=readers) as db:
         yield db
         assert once is None or once.reply is not None, "a keyed reply goes through ApiResponse"
 

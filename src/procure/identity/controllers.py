@@ -147,7 +147,12 @@ class TokenOperation(Operation):
         text = OpenAPIType.STRING
         fields: dict[str, Reference | Schema] = {
             "grant_type": Schema(type=text, enum=["client_credentials"]),
-            "scope": Schema(type=text, description="Scopes, separated by spaces; left out, all that the roles allow."),
+            "scope": Schema(
+                type=text,
+                max_length=2000,
+                pattern="^[ -~]*$",
+                description="Scopes, separated by spaces; left out, all that the roles allow.",
+            ),
         }
         schema = Schema(type=OpenAPIType.OBJECT, properties=fields, required=["grant_type"])
         self.request_body = RequestBody(content={oauth.FORM: OpenAPIMediaType(schema=schema)}, required=True)

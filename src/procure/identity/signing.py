@@ -12,7 +12,7 @@ from procure.identity.schemas import Jwk
 from procure.kit.settings import SettingsFault
 from procure.vault.files import make_folder
 
-ALGORITHM = "ES256"
+ALGORITHM: Final = "ES256"
 FILE_NAME = "token-signing.jwk"
 
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from joserfc.errors import JoseError

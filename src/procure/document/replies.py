@@ -29,7 +29,7 @@ _WITH_BODY = {
 #: Headers of replies, by name, as `components.headers`.
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {
-        "description": "The request's id: the one that you sent as `X-Request-ID`, or a new one. A problem's `request_id` and the log have it too.",
+        "description": "The request's id: the one that you sent in `X-Request-ID`, or a new one; a problem and the log have it too.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "minLength": 8, "maxLength": 64},
     },
     "Access-Control-Allow-Origin": {

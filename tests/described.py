@@ -2,7 +2,7 @@
 
 import re
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import jsonschema_rs
@@ -97,3 +97,10 @@ def held_to_the_document(app: Litestar) -> dict[str, list[Any]]:
         assert fault is None, f"{request.method} {request.url.path}: {fault}"
 
     return {"response": [hold]}
+
+
+def client_of(app: Litestar, *, base_url: str = "http://procure.test", **more: Any) -> httpx.AsyncClient:
+    """The service without a network, as anyone, each reply held to the document; `more` is for the transport."""
+    # A real 500 must fail the test's assertion on the reply, not surface as an exception that production would not show.
+    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False, **more)
+    return httpx.AsyncClient(transport=transport, base_url=base_url, event_hooks=held_to_the_document(app))

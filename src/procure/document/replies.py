@@ -19,7 +19,10 @@ _WITH_TOKEN = {
     "401": ("No token, or one that is not valid.", "unauthenticated"),
     "403": ("The scope or role for this is missing.", "scope-missing"),
 }
-_WITHOUT_TOKEN = {"401": ("No token is needed, and the one that was sent is not valid.", "unauthenticated")}
+_WITHOUT_TOKEN = {
+    "401": ("No token is needed, and the one that was sent is not valid.", "unauthenticated"),
+    "403": ("No token is needed, and the one that was sent is of a suspended organisation.", "organisation-suspended"),
+}
 _WITH_BODY = {
     "413": ("The body is too large.", "body-too-large"),
     "415": ("The body is not JSON.", "media-type-unsupported"),

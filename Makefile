@@ -15,7 +15,7 @@ $(shell rm -f $(VENV)/.project)
 endif
 
 help: ## print this
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 run: $(VENV)/.runtime $(VENV)/.project ## start everything here, with a small demo marketplace; PORT=8001 moves it
 	@$(PY) -m procure dev
@@ -29,6 +29,7 @@ check: $(VENV)/.dev $(VENV)/.project ## run what CI runs: format, lint, types, i
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PY) -m procure openapi --check
+	$(PY) -m procure openapi --compare
 	@$(MAKE) -s lint-openapi
 	$(PY) -m pytest -n auto
 
@@ -38,6 +39,9 @@ format: $(VENV)/.dev ## format the code, and mend what the linter can
 
 openapi: $(VENV)/.dev $(VENV)/.project ## write openapi/procure.json from the code
 	$(PY) -m procure openapi --write
+
+release-document: $(VENV)/.dev $(VENV)/.project ## at a release: keep its document as what later ones must not break
+	$(PY) -m procure openapi --release
 
 lint-openapi: node_modules/.installed ## lint openapi/procure.json: Spectral (OpenAPI, OWASP), Redocly (strict)
 	$(NODE) node_modules/.bin/spectral lint --quiet --fail-severity=hint openapi/procure.json
@@ -109,4 +113,4 @@ node_modules/.installed: package-lock.json package.json .npmrc $(VENV)/.dev
 	@$(VENV)/bin/npm ci --loglevel=error
 	@touch $@
 
-.PHONY: help run test check format openapi lint-openapi states bench demo lock clean
+.PHONY: help run test check format openapi release-document lint-openapi states bench demo lock clean

@@ -61,12 +61,16 @@ class ParametersInvalid(Malformed):
     slug, title = "parameters-invalid", "Parameters are not valid"
 
 
+#: A sentence in which any of what was sent may stand, whatever characters it has.
+Told = Annotated[str, Meta(pattern=r"^[\s\S]*$", max_length=LONGEST)]
+
+
 class FaultView(msgspec.Struct, frozen=True):
     """One fault of a body or parameter."""
 
-    pointer: Annotated[str, Meta(pattern=r"^(/.*)?$", max_length=LONGEST)]
+    pointer: Annotated[str, Meta(pattern=r"^(/[\s\S]*)?$", max_length=LONGEST)]
     code: Annotated[str, Meta(pattern=r"^[a-z-]+$", max_length=100)]
-    message: Annotated[str, Meta(max_length=LONGEST)]
+    message: Told
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,7 +89,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: Annotated[str, Meta(pattern=r"^\S*/problems/[a-z-]+$", max_length=2000)]
     title: Annotated[str, Meta(max_length=100)]
     status: Annotated[int, Meta(ge=400, le=599)]
-    detail: Annotated[str, Meta(max_length=LONGEST)]
+    detail: Told
     instance: Annotated[str, Meta(pattern=r"^/", max_length=9000)]
     request_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*$", max_length=64)]
     errors: Annotated[list[FaultView], Meta(max_length=FAULTS_MAX)] = []

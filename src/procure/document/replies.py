@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from procure.document.schemas import INT32_MAX
+from procure.kit.deprecation import Deprecation
 from procure.kit.problems import PROBLEM_JSON
 
 #: Problems that any operation may answer, by status: (what, slug).
@@ -65,6 +66,15 @@ def complete(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
                 example.pop("id", None)  # Litestar's own, unknown to OpenAPI
         if status.startswith("2"):
             _describe(operation["operationId"], status, response, schemas)
+
+
+def deprecate(operation: dict[str, Any], deprecation: Deprecation) -> None:
+    """Say in the text and in each reply's headers that an operation is to go; `deprecated: true` has Litestar said."""
+    operation["description"] = f"{operation['description']}\n\n{deprecation.sentence()}"
+    for response in operation["responses"].values():
+        for name, value in deprecation.headers().items():
+            schema = {"type": "string", "const": value}
+            response["headers"][name] = {"description": "What `description` says, for machines.", "schema": schema}
 
 
 def _describe(name: str, status: str, response: dict[str, Any], schemas: dict[str, Any]) -> None:

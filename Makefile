@@ -40,6 +40,10 @@ format: $(VENV)/.dev ## format the code, and mend what the linter can
 openapi: $(VENV)/.dev $(VENV)/.project ## write openapi/procure.json from the code
 	$(PY) -m procure openapi --write
 
+examples: $(VENV)/.dev $(VENV)/.project ## record the examples of replies anew, and write openapi/procure.json
+	EXAMPLES=write $(PY) -m pytest tests/test_examples.py -k played
+	$(PY) -m procure openapi --write
+
 release-document: $(VENV)/.dev $(VENV)/.project ## at a release: keep its document as what later ones must not break
 	$(PY) -m procure openapi --release
 
@@ -113,4 +117,4 @@ node_modules/.installed: package-lock.json package.json .npmrc $(VENV)/.dev
 	@$(VENV)/bin/npm ci --loglevel=error
 	@touch $@
 
-.PHONY: help run test check format openapi release-document lint-openapi states bench demo lock clean
+.PHONY: help run test check format openapi examples release-document lint-openapi states bench demo lock clean

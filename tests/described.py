@@ -25,11 +25,11 @@ class Described:
             for path, item in written["paths"].items()
             for method, operation in item.items()
         ]
+        self.paths = written["paths"]
         # Literal addresses before those with a place in them, as the router has it.
         self.operations.sort(key=lambda one: one[0].pattern.count("[^/]+"))
         schemas = closed(written["components"]["schemas"])
         self.schemas = {"$id": BASE, "components": {"schemas": schemas}}
-        self.registry = jsonschema_rs.Registry([(BASE, self.schemas)])
         self.validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:

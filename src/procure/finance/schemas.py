@@ -28,7 +28,7 @@ class OrderDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     EXAMPLE: ClassVar[object] = {
         "contract_id": "0199c0de-0000-7000-8000-000000000040",
-        "amount": {"amount": "11800.00", "currency": "GBP"},
+        "amount": {"amount": "11050.00", "currency": "GBP"},
         "ordered_on": "2026-12-14",
     }
 
@@ -43,10 +43,10 @@ class InvoiceDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     EXAMPLE: ClassVar[object] = {
         "number": "INV-2026-0117",
         "deliverable_key": "D1",
-        "net": {"amount": "5900.00", "currency": "GBP"},
+        "net": {"amount": "6250.00", "currency": "GBP"},
         "vat_rate": "20.00",
-        "vat": {"amount": "1180.00", "currency": "GBP"},
-        "gross": {"amount": "7080.00", "currency": "GBP"},
+        "vat": {"amount": "1250.00", "currency": "GBP"},
+        "gross": {"amount": "7500.00", "currency": "GBP"},
         "issued_on": "2026-12-30",
     }
 
@@ -64,7 +64,7 @@ class PaymentDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     EXAMPLE: ClassVar[object] = {
         "invoice_id": "0199c0de-0000-7000-8000-000000000050",
-        "amount": {"amount": "7080.00", "currency": "GBP"},
+        "amount": {"amount": "7500.00", "currency": "GBP"},
         "paid_on": "2027-01-20",
     }
 

@@ -113,7 +113,7 @@ class LotDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class LotPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What changes in a draft; a field left out stays as it is, a list is replaced whole."""
 
-    EXAMPLE: ClassVar[object] = {"duration_days": 21, "ceiling": {"amount": "11000.00", "currency": "GBP"}}
+    EXAMPLE: ClassVar[object] = {"title": "Find out where changes wait, and why", "validity_days": 90}
 
     title: Line | UnsetType = UNSET
     phase: Phase | UnsetType = UNSET

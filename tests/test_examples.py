@@ -4,6 +4,7 @@ One procurement goes through all operations in the examples' own words. `make ex
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,16 @@ CHAIR, MEMBER = (f"0199c0de-0000-7000-8000-0000000000{number}" for number in (31
 #: Of the parties, where `build` draws some by chance.
 IDENTIFIERS = {"operator": "EXP", "bidder": "07590781", "other": "07590782"}
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+#: Links to what is there for somebody else, or in time.
+LATER = {"approveAward": ("getAssessment",), "openLot": ("listOpenedBids",), "publishLot": ("getSeal",)}
+
+
+def meant(expression: str, reply: httpx.Response, places: Mapping[str, Any]) -> Any:
+    """What a runtime expression of the links stands for."""
+    where, _, name = expression.partition("#/")
+    return reply.json()[name] if where == "$response.body" else places[expression.removeprefix("$request.path.")]
 
 
 @dataclass
@@ -78,7 +89,18 @@ class Story:
         method, path, _ = self.addresses[name]
         sent = self.example(name) if body is None else body
         reply = await self.world.call(method, actor, path.format(**places), sent)
-        return self.kept(name, reply)
+        body = self.kept(name, reply)
+        await self.follow(name, reply, actor, places)
+        return body
+
+    async def follow(self, name: str, reply: httpx.Response, actor: Actor | None, places: Mapping[str, Any]) -> None:
+        """The links to what can be read, by whoever was answered."""
+        for link in self.addresses[name][2]["responses"][str(reply.status_code)].get("links", {}).values():
+            method, path, _ = self.addresses[link["operationId"]]
+            if method == "GET" and actor is not None and link["operationId"] not in LATER.get(name, ()):
+                found = {place: meant(said, reply, places) for place, said in link.get("parameters", {}).items()}
+                answer = await self.world.call.get(actor, path.format(**found))
+                assert answer.is_success, f"{name} leads to {link['operationId']}: {answer.text}"
 
     def kept(self, name: str, reply: httpx.Response) -> Any:
         assert reply.is_success, f"{name}: {reply.status_code} {reply.text}"
@@ -109,8 +131,8 @@ async def story(world: World) -> Story:
         story.operator = await build.operator(db)
         story.bidder = await build.supplier(db)
         story.other = await build.supplier(db, "Another supplier")
-        for actor, identifier in IDENTIFIERS.items():
-            party = await db.get_one(Organisation, getattr(story, actor).organisation_id)
+        for name, identifier in IDENTIFIERS.items():
+            party = await db.get_one(Organisation, getattr(story, name).organisation_id)
             party.identifier = identifier
         story.council.organisation.identifier = "TSH"
         await db.commit()
@@ -184,7 +206,8 @@ async def bid(story: Story, lot_id: str) -> None:
 
 
 async def evaluation(story: Story, lot_id: str) -> None:
-    council, place = story.council, {"lot_id": lot_id}
+    council = story.council
+    place: dict[str, Any] = {"lot_id": lot_id}
     await story.work()
     await story.play("getSeal", **place)
     await story.play("setPanel", council.officer, **place)

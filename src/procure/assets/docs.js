@@ -3,7 +3,6 @@ SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#docs",
   deepLinking: true,
-  persistAuthorization: true,
   docExpansion: "none",
   defaultModelsExpandDepth: 0,
   tryItOutEnabled: true,

@@ -40,7 +40,10 @@ def config() -> OpenAPIConfig:
     schemes: dict[str, SecurityScheme | Reference] = {
         "oauth2": SecurityScheme(
             type="oauth2",
-            description="Access tokens after RFC 9068: short-lived, signed with ES256, read as RFC8725 advises.",
+            description=(
+                "A client's id and secret bring an access token (RFC 9068): short-lived, signed with ES256, read as RFC8725 advises. "
+                "With no scope chosen it has all that the client's roles allow."
+            ),
             flows=OAuthFlows(client_credentials=flow),
         ),
         "client": SecurityScheme(

@@ -47,7 +47,9 @@ def config() -> OpenAPIConfig:
             flows=OAuthFlows(client_credentials=flow),
         ),
         "client": SecurityScheme(
-            type="http", scheme="basic", description="A client's id and secret, at the token endpoint."
+            type="http",
+            scheme="basic",
+            description="At the token endpoint alone. To try operations on this page, log in under `oauth2`.",
         ),
     }
     return OpenAPIConfig(

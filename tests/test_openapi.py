@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,15 @@ def test_what_stands_in_every_reply_stands_in_its_description(
             names |= {"401": {"WWW-Authenticate"}, "503": {"Retry-After"}}.get(status, set())
             assert names <= response["headers"].keys(), f"{where} {status}"
             assert response["content"], f"{where} {status}"
+
+
+def test_no_reply_is_described_by_its_status_alone(operations: list[tuple[str, str, dict[str, Any]]]) -> None:
+    stock = {status.description for status in HTTPStatus} | {status.phrase for status in HTTPStatus}
+    for path, method, operation in operations:
+        for status, response in operation["responses"].items():
+            assert response["description"] not in stock, f"{method} {path} {status}"
+    put = next(operation for path, method, operation in operations if operation["operationId"] == "placeOrder")
+    assert put["responses"]["200"]["description"] != put["responses"]["201"]["description"]
 
 
 @pytest.mark.parametrize("status", ["401", "503"])

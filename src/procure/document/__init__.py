@@ -49,7 +49,7 @@ def config() -> OpenAPIConfig:
         "client": SecurityScheme(
             type="http",
             scheme="basic",
-            description="At the token endpoint alone. To try operations on this page, log in under `oauth2`.",
+            description="A client's id and secret, at the token endpoint alone. To try operations on this page, log in under `oauth2`.",
         ),
     }
     return OpenAPIConfig(

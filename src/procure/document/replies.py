@@ -1,6 +1,7 @@
 """What each operation may answer: its own replies with an example, the problems that any call may meet, and the headers of both."""
 
 from functools import cache
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
@@ -78,12 +79,12 @@ def deprecate(operation: dict[str, Any], deprecation: Deprecation) -> None:
 
 
 def _describe(name: str, status: str, response: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """In the words of what is answered, and with an example that the service gave once."""
+    """In the words of what is answered, where a route has none of its own, and with an example that the service gave once."""
     for kind, media in response.get("content", {}).items():
         struct = media["schema"].get("$ref", "").rpartition("/")[2]
-        if struct in schemas:
+        if struct in schemas and response["description"] == HTTPStatus(int(status)).description:
             response["description"] = schemas[struct]["description"].split(". ")[0].rstrip(".") + "."
-        else:
+        if struct not in schemas:
             media["schema"] = {"contentMediaType": kind}  # a file: streamed, as long as it is
         if (example := examples().get(name, {}).get(status)) is not None:
             media["examples"] = {"example": {"summary": "As it was answered", "value": example}}

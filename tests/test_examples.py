@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -127,6 +128,7 @@ async def story(world: World) -> Story:
     """The council and its supplier, at the beginning of the examples' calendar."""
     story = Story(world, described(world.app))
     async with world.sessions() as db:
+        await build.move_clock(db, datetime.fromisoformat(later(BEGINS)))
         story.council = await build.council(db)
         story.operator = await build.operator(db)
         story.bidder = await build.supplier(db)
@@ -317,7 +319,6 @@ async def endings(story: Story) -> None:
 
 
 async def test_every_example_is_played_and_true(story: Story) -> None:
-    await story.wait_until(BEGINS)
     await parties(story)
     outcome_id = await outcome(story)
     lot_id = await lot(story)
@@ -343,8 +344,9 @@ async def test_every_example_is_played_and_true(story: Story) -> None:
     told = msgspec.json.format(msgspec.json.encode(story.answered, order="sorted"), indent=2) + b"\n"
     if os.environ.get("EXAMPLES") == "write":
         RECORDED.write_bytes(told)
-    same = RECORDED.read_bytes() == told
-    assert same, "The service does not answer any more what its examples say: `make examples` writes them anew."
+    differ = unified_diff(RECORDED.read_text().splitlines(), told.decode().splitlines(), "recorded", "answered", n=2)
+    said = "\n".join(differ)
+    assert not said, f"The service answers otherwise than its examples: `make examples` writes them anew.\n{said}"
 
 
 def test_every_example_of_a_reply_fits_its_schema(app: Litestar) -> None:

@@ -21,7 +21,7 @@ OLD = Deprecation(SINCE, "https://procure.example/old-lots", SINCE + timedelta(d
 TOLD = {
     "deprecation": "@1796083200",
     "sunset": "Wed, 01 Dec 2027 00:00:00 GMT",
-    "link": '<https://procure.example/old-lots>; rel="deprecation sunset"; type="text/html"',
+    "link": '<https://procure.example/old-lots>; rel="deprecation sunset"',
 }
 
 
@@ -90,7 +90,7 @@ def test_the_document_says_so_in_words_and_for_machines(service: Litestar) -> No
 def test_an_end_need_not_be_set_yet() -> None:
     assert Deprecation(SINCE, "https://procure.example/old").headers() == {
         "Deprecation": "@1796083200",
-        "Link": '<https://procure.example/old>; rel="deprecation"; type="text/html"',
+        "Link": '<https://procure.example/old>; rel="deprecation"',
     }
 
 

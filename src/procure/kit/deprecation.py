@@ -30,7 +30,7 @@ class Deprecation:
         if self.ends_at is not None:
             said["Sunset"] = format_datetime(self.ends_at.astimezone(UTC), usegmt=True)
             relations = "deprecation sunset"
-        return {**said, "Link": f'<{self.link}>; rel="{relations}"; type="text/html"'}
+        return {**said, "Link": f'<{self.link}>; rel="{relations}"'}
 
     def sentence(self) -> str:
         """For the document's reader."""

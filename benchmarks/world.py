@@ -65,7 +65,10 @@ class Prepared:
         # Half of the lots for each server, so that no pair bids twice.
         lots = self.lots[: LOTS // 2] if server == "service" else self.lots[LOTS // 2 :]
         pairs = itertools.product(callers, lots)
-        return (load.request("POST", f"/v1/lots/{lot}/bids", token=caller, body=self.bid) for caller, lot in pairs)
+        return (
+            load.request("POST", f"/v1/lots/{lot}/bids", token=caller, key=str(unordered_id()), body=self.bid)
+            for caller, lot in pairs
+        )
 
 
 async def prepare(urls: Urls, home: Path, *, pairs: int) -> Prepared:

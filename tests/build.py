@@ -251,7 +251,7 @@ def desk(db: AsyncSession, vault: Vault) -> bids.Desk:
     async def connect() -> AsyncGenerator[AsyncConnection]:
         yield await db.connection()
 
-    return bids.Desk(SessionDriver(connect), lambda: nullcontext(db), vault)
+    return bids.Desk(SessionDriver(connect), lambda _: nullcontext(db), vault)
 
 
 async def submitted_bid(db: AsyncSession, lot: Lot, supplier: Actor, vault: Vault, **changes: str) -> Bid:

@@ -1,6 +1,7 @@
 """Requests as a client makes them: a real token for the actor, JSON there and back."""
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from litestar import Litestar
@@ -23,9 +24,12 @@ class Call:
         return {"Authorization": f"Bearer {token}"}
 
     async def __call__(
-        self, method: str, actor: Actor | None, path: str, json: Any = None, **more: Any
+        self, method: str, actor: Actor | None, path: str, json: Any = None, *, key: str | None = "", **more: Any
     ) -> httpx.Response:
+        """What writes has a new Idempotency-Key unless one is given; `key=None` sends none."""
         headers = {**self.headers(actor), **more.pop("headers", {})}
+        if key is not None and method != "GET":
+            headers.setdefault("Idempotency-Key", key or str(uuid4()))
         return await self.client.request(method, path, json=json, headers=headers, **more)
 
     async def get(self, actor: Actor | None, path: str, **more: Any) -> httpx.Response:

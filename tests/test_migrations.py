@@ -39,7 +39,7 @@ CHANGED = {
     *("awards", "bids", "clients", "consensus_scores", "contract_deliverables", "contracts", "enquiries", "invoices"),
     *("lots", "memberships", "organisations", "outcomes", "scores", "submissions"),
 }
-REPLACED = {"measures"}
+REPLACED = {"kept_replies", "measures"}
 CHANGED_AND_REPLACED = {"panel_members"}
 DECLARED: list[tuple[set[str], set[str]]] = [
     (READ_ONLY, {"SELECT"}),

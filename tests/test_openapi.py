@@ -176,8 +176,31 @@ def test_the_parameters_of_a_path_are_those_in_it(operations: list[tuple[str, st
         in_path = [one["name"] for one in parameters if one["in"] == "path"]
         assert sorted(in_path) == sorted(re.findall(r"{(\w+)}", path)), (method, path)
         assert all(one["required"] for one in parameters if one["in"] == "path")
-        assert {one["in"] for one in parameters} <= {"path", "query"}, "nothing else is taken"
+        in_headers = {one["name"] for one in parameters if one["in"] not in {"path", "query"}}
+        assert in_headers <= {"Idempotency-Key"}, "nothing else is taken"
         assert len({(one["in"], one["name"]) for one in parameters}) == len(parameters)
+
+
+def test_a_write_shows_its_key_bounded_and_whether_it_is_needed(
+    operations: list[tuple[str, str, dict[str, Any]]],
+) -> None:
+    needed = {}
+    for path, method, operation in operations:
+        found = [one for one in operation.get("parameters", []) if one["name"] == "Idempotency-Key"]
+        if method == "get" or path in {"/oauth/token", "/v1/sandbox/clock"}:
+            assert not found, path
+            continue
+        (key,) = found
+        assert (key["in"], bool(key["description"])) == ("header", True)
+        assert (key["schema"]["minLength"], key["schema"]["maxLength"]) == (16, 255)
+        assert re.fullmatch(key["schema"]["pattern"], key["example"])
+        said = operation["responses"]["400"]["description"], operation["responses"]["409"]["description"]
+        assert ("idempotency-key-missing" in said[0]) == key["required"], path
+        assert "idempotency-key-busy" in said[1]
+        done = [one for status, one in operation["responses"].items() if status.startswith("2")]
+        assert all("Idempotency-Replayed" in one["headers"] for one in done), path
+        needed[operation["operationId"]] = key["required"]
+    assert (needed["submitBid"], needed["sendInvoice"], needed["draftLot"]) == (True, True, False)
 
 
 def test_security_names_schemes_and_scopes_that_exist(

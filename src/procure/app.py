@@ -34,6 +34,7 @@ from procure.kit.driver import Driver, PooledDriver, SessionDriver
 from procure.kit.headers import cors, with_headers
 from procure.kit.http import (
     ApiRequest,
+    ApiResponse,
     authorise,
     provide_actor,
     provide_db,
@@ -121,6 +122,7 @@ def create_app(
         cors_config=cors(settings.origins()),
         exception_handlers=dict(HANDLERS),
         request_class=ApiRequest,
+        response_class=ApiResponse,
         request_max_body_size=settings.body_max_bytes,
         openapi_config=document.config(),
         lifespan=[_running(engine, driver, settings)] if engine else [],

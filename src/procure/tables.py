@@ -8,6 +8,7 @@ import procure.evaluation.models
 import procure.finance.models
 import procure.identity.models
 import procure.journal.models
+import procure.kit.idempotency
 import procure.lots.models
 import procure.organisations.models
 import procure.outcomes.models

@@ -17,9 +17,10 @@ from sqlalchemy import select
 from procure.app import vault_clock
 from procure.evaluation.opening import seal_due
 from procure.health import check_ready
-from procure.kit import logs
+from procure.journal.service import record_refusal
+from procure.kit import idempotency, logs
 from procure.kit.backoff import Backoff
-from procure.kit.db import Sessions, make_engine, make_sessions
+from procure.kit.db import Sessions, make_engine, make_sessions, transaction
 from procure.kit.driver import SessionDriver
 from procure.kit.errors import Fact
 from procure.kit.settings import Settings, SettingsFault
@@ -36,6 +37,9 @@ BACKOFF_MAX_S = 10.0
 #: What a job in hand gets to finish when the worker is stopped; then its transaction is rolled back.
 GRACE_S = 0.5
 SWEEP_EVERY_S = 3600.0
+PRUNE_EVERY_S = 600.0
+#: A bound, not an aim: 100,000 rows a turn, and the rest in the next.
+PRUNE_BATCHES_MAX = 100
 #: No publication takes this long from making its key to its commit.
 ORPHAN_AGE = timedelta(hours=1)
 
@@ -67,6 +71,7 @@ def jobs(sessions: Sessions, vault: Vault) -> list[Job]:
     return [
         Job("seal", 0.0, partial(seal_due, sessions, vault, Backoff())),
         Job("sweep", SWEEP_EVERY_S, partial(sweep_orphan_keys, sessions, vault)),
+        Job("prune", PRUNE_EVERY_S, partial(prune_kept_replies, sessions)),
     ]
 
 
@@ -79,6 +84,19 @@ async def sweep_orphan_keys(sessions: Sessions, vault: Vault) -> None:
         return  # a database without lots beside a keyring that has keys is more likely the wrong one
     if swept := await vault.sweep(known, ORPHAN_AGE):
         log.info("orphan keys swept", count=swept)
+
+
+async def prune_kept_replies(sessions: Sessions) -> None:
+    """Forget the replies to keys whose days are over, in batches, each a transaction of its own."""
+    pruned = 0
+    for _ in range(PRUNE_BATCHES_MAX):
+        async with transaction(sessions, record_refusal) as db:
+            done = await idempotency.prune(db)
+        pruned += done
+        if done < idempotency.PRUNE_BATCH:
+            break
+    if pruned:
+        log.info("kept replies pruned", count=pruned)
 
 
 async def run_once(sessions: Sessions, vault: Vault) -> bool:

@@ -152,7 +152,8 @@ def test_relationships_stay_inside_their_package_and_never_load_by_themselves() 
 
 def test_every_table_stands_in_its_packages_models() -> None:
     assert len(tables()) >= 20
-    assert all(table.__module__.endswith(".models") for table in tables())
+    elsewhere = [table.__module__ for table in tables() if not table.__module__.endswith(".models")]
+    assert elsewhere == ["procure.kit.idempotency"], "the kit's one table stands with what reads and writes it"
 
 
 def test_money_is_never_a_float() -> None:

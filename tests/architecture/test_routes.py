@@ -16,7 +16,8 @@ from msgspec import Meta, UnsetType
 
 from architecture.source import subclasses
 from procure.app import ROUTES, SANDBOX_ROUTES, create_app
-from procure.kit.http import authorise
+from procure.kit.http import authorise, key_use
+from procure.kit.idempotency import Key
 from procure.kit.scopes import Scope
 from procure.kit.settings import Settings
 
@@ -89,6 +90,50 @@ def test_nobody_walks_around_the_one_check_of_callers(
 def test_there_is_one_dependency_that_has_to_be_closed(house: Litestar) -> None:
     generators = [name for name, one in house.dependencies.items() if getattr(one, "has_async_generator_dependency", 0)]
     assert generators == ["db"]
+
+
+#: Writes that may go without an Idempotency-Key, though they honour one. What is not named here asks for it: a new one has to choose.
+WITHOUT_KEY = {
+    *("activateOutcome", "addClient", "addMember", "answerEnquiry", "askEnquiry", "cancelLot", "changeNextStep"),
+    *("completeContract", "concludeEvaluation", "continueContract", "declareInterests", "draftLot", "draftNextLot"),
+    *("draftOutcome", "drawUpContract", "endMembership", "endOutcome", "giveRetrospective", "lockScores"),
+    *(
+        "observeMeasure",
+        "openLot",
+        "placeOrder",
+        "publishLot",
+        "recordAwardNotice",
+        "recordConsensus",
+        "recordLotNotice",
+    ),
+    *("recordScores", "registerOrganisation", "reinstateOrganisation", "reviseLot", "reviseOutcome", "revokeClient"),
+    *("setPanel", "submitDeliverable", "suspendOrganisation", "terminateContract"),
+}
+#: Nothing is done once there: a token is no effect, and a sandbox's clock moves to a moment.
+KEY_IGNORED = {"getToken", "moveSandboxClock"}
+
+
+def test_every_write_asks_for_an_idempotency_key_or_is_known_to_go_without(
+    handlers: list[tuple[str, HTTPRouteHandler]],
+) -> None:
+    uses: dict[Key, set[str]] = {use: set() for use in Key}
+    for _, handler in handlers:
+        if handler.http_methods & WRITES:
+            uses[key_use(handler)].add(str(handler.operation_id))
+        else:
+            assert key_use(handler) is Key.IGNORED, handler.operation_id
+    assert uses[Key.IGNORED] == KEY_IGNORED
+    assert uses[Key.HONOURED] == WITHOUT_KEY
+    assert len(uses[Key.REQUIRED]) > 10
+
+
+def test_what_honours_a_key_works_in_the_session_that_keeps_its_reply(
+    handlers: list[tuple[str, HTTPRouteHandler]],
+) -> None:
+    """Or, as bids do, at the desk."""
+    keyed = [handler for _, handler in handlers if key_use(handler) is not Key.IGNORED]
+    without = {str(one.operation_id) for one in keyed if "db" not in one.parsed_fn_signature.parameters}
+    assert without == {"submitBid", "replaceBid"}
 
 
 def test_every_operation_is_described(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:

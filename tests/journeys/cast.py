@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -21,7 +22,7 @@ class Seat:
     person_id: str | None
 
     async def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token}"}
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": str(uuid4())}
         return await self.http.request(method, path, json=body, headers=headers)
 
     async def get(self, path: str) -> Any:

@@ -305,7 +305,9 @@ async def test_what_is_sent_changed_is_worth_sending_unchanged(target: Target) -
     for method, path, operation in target.operations:
         assert target.entitled(operation), operation["operationId"]
         example = _example(operation)
-        if example is None or any(one["name"] not in TABLES for one in operation.get("parameters", [])):
+        if example is None or any(
+            one["in"] != "header" and one["name"] not in TABLES for one in operation.get("parameters", [])
+        ):
             continue
         replies = [
             await target.send(method, actor, _filled(path, target, place), json=_filled_body(example, target, place))

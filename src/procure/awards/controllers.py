@@ -22,6 +22,7 @@ from procure.awards.schemas import AssessmentView, AwardSummary, AwardView, Reco
 from procure.kit import clock
 from procure.kit.actor import PersonNeeded, SamePerson
 from procure.kit.http import Caller, Db, PageAsked, public, requires
+from procure.kit.idempotency import Key
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -90,7 +91,7 @@ class AwardController(Controller):
             NotNextInRank,
             BidLapsed,
         ),
-        **requires(Scope.AWARDS_RECOMMEND),
+        **requires(Scope.AWARDS_RECOMMEND, key=Key.REQUIRED),
     )
     async def recommend(
         self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[Recommendation]
@@ -104,7 +105,7 @@ class AwardController(Controller):
         summary="Approve an award",
         status_code=200,
         responses=problems(AwardNotFound, PersonNeeded, SamePerson, AwardNotRecommended, LotStateWrong, BidLapsed),
-        **requires(Scope.AWARDS_APPROVE),
+        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED),
     )
     async def approve(self, db: Db, actor: Caller, award_id: FromPath[UUID]) -> AwardView:
         """Approve what another person recommended. The award is public from here on."""
@@ -116,7 +117,7 @@ class AwardController(Controller):
         summary="Refuse a recommendation",
         status_code=200,
         responses=problems(AwardNotFound, PersonNeeded, SamePerson, AwardNotRecommended),
-        **requires(Scope.AWARDS_APPROVE),
+        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED),
     )
     async def refuse(self, db: Db, actor: Caller, award_id: FromPath[UUID], data: JSONBody[Refusal]) -> AwardView:
         """Refuse what another person recommended, with a reason; the officer recommends again."""
@@ -139,7 +140,7 @@ class AwardController(Controller):
         summary="Withdraw an award",
         status_code=200,
         responses=problems(AwardNotFound, PersonNeeded, SamePerson, AwardNotApproved, LotStateWrong),
-        **requires(Scope.AWARDS_APPROVE),
+        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED),
     )
     async def withdraw(self, db: Db, actor: Caller, award_id: FromPath[UUID], data: JSONBody[Withdrawal]) -> AwardView:
         """Take an approved award back before the contract is signed; then the next in rank can be recommended."""
@@ -151,7 +152,7 @@ class AwardController(Controller):
         summary="End a lot without an award",
         status_code=200,
         responses=problems(LotNotFound, PersonNeeded, SamePerson, LotStateWrong, AwardPending),
-        **requires(Scope.AWARDS_APPROVE),
+        **requires(Scope.AWARDS_APPROVE, key=Key.REQUIRED),
     )
     async def no_award(self, db: Db, actor: Caller, lot_id: FromPath[UUID], data: JSONBody[Withdrawal]) -> LotView:
         """End an evaluated lot when no bid is valid or none is awarded; the reason is public."""

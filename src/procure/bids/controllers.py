@@ -1,5 +1,6 @@
 """The routes of bids and of the seal."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from litestar import Controller, get, post, put
@@ -18,11 +19,18 @@ from procure.bids.errors import (
     SealNotFound,
 )
 from procure.bids.schemas import BidDraft, BidReceipt, BidView, SealView
-from procure.kit.http import ApiRequest, Caller, Db, PageAsked, confidential, public
+from procure.kit.http import ApiRequest, Caller, Db, PageAsked, confidential, once_of, public
+from procure.kit.idempotency import Key
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
 from procure.lots.errors import LotNotFound, LotNotOpen
+
+
+def desk_of(request: ApiRequest) -> service.Desk:
+    """The desk, as it serves this request and its key."""
+    desk: service.Desk = request.app.state.desk
+    return replace(desk, once=once_of(request))
 
 
 class BidController(Controller):
@@ -48,7 +56,7 @@ class BidController(Controller):
             LotKeyRefused,
             ReceiptUnknown,
         ),
-        **confidential(Scope.BIDS_SUBMIT),
+        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED),
     )
     async def submit(self, request: ApiRequest, lot_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
         """Seal and store your bid, strictly before `closes_at` by the service's clock (`GET /v1/time`).
@@ -56,7 +64,7 @@ class BidController(Controller):
         It is encrypted to the lot's own key before anything is stored: nobody can read it back until the opening, you
         included. Keep your copy, and the receipt.
         """
-        return await service.submit(request.app.state.desk, request.user, lot_id, data)
+        return await service.submit(desk_of(request), request.user, lot_id, data)
 
     @put(
         "/bids/{bid_id:uuid}",
@@ -65,11 +73,11 @@ class BidController(Controller):
         responses=problems(
             BidNotFound, LotNotOpen, BidStateWrong, BidChanged, BidInvalid, LotKeyRefused, ReceiptUnknown
         ),
-        **confidential(Scope.BIDS_SUBMIT),
+        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED),
     )
     async def replace(self, request: ApiRequest, bid_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
         """Put a whole new version in the place of the one before, until `closes_at`; the time of receipt is the new one's."""
-        return await service.replace(request.app.state.desk, request.user, bid_id, data)
+        return await service.replace(desk_of(request), request.user, bid_id, data)
 
     @post(
         "/bids/{bid_id:uuid}/withdraw",
@@ -77,7 +85,7 @@ class BidController(Controller):
         summary="Withdraw your bid",
         status_code=200,
         responses=problems(BidNotFound, LotNotOpen, BidStateWrong),
-        **confidential(Scope.BIDS_SUBMIT),
+        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED),
     )
     async def withdraw(self, db: Db, actor: Caller, bid_id: FromPath[UUID]) -> BidReceipt:
         """Take your bid back, until `closes_at`. It is never opened; you may submit another."""

@@ -46,7 +46,7 @@ class LotKeyRefused(Unavailable):
 
 
 class ReceiptUnknown(Unavailable):
-    """The database was cut off while it stored the bid: it may have been received. Look at your bids before you send it again."""
+    """The database was cut off while it stored the bid: it may have been received. Send the same again with the same key."""
 
     slug, title = "receipt-unknown", "Bid may have been received"
 

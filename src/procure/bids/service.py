@@ -5,6 +5,7 @@ their own supplier: entries are held with the lot's id, and what is not yours is
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -42,6 +43,7 @@ from procure.kit.canonical import canonical, digest
 from procure.kit.db import Work, share
 from procure.kit.driver import DRIVER_ERRORS, CommitUnknown, Driver
 from procure.kit.errors import Fact
+from procure.kit.idempotency import KeyedRequest
 from procure.kit.ids import unordered_id
 from procure.kit.paging import Paging, after
 from procure.lots import service as lots
@@ -103,11 +105,19 @@ async def views(db: AsyncSession, rows: Sequence[Bid]) -> list[BidView]:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where bids are handed in: what stores them, what explains and records a refusal, and whose lot keys are trusted."""
+    """Where bids are handed in: what stores them, what explains and records a refusal, and whose lot keys are trusted.
+
+    `once` is the request's key; every session that is opened here begins with it, so that a bid which was received is answered with
+    its receipt, whatever has become of its lot since.
+    """
 
     driver: Driver
     work: Work
     vault: Vault
+    once: KeyedRequest | None = None
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        return self.work(self.once)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +140,7 @@ async def submit(desk: Desk, actor: Actor, lot_id: UUID, data: BidDraft) -> BidR
 
 async def replace(desk: Desk, actor: Actor, bid_id: UUID, data: BidDraft) -> BidReceipt:
     """Put a new version in the place of the caller's own, under the same rules; the earlier one can't come back."""
-    async with desk.work() as db:
+    async with desk.session() as db:
         before = await find_bid(db, actor, bid_id, "bid.replace")
     place = _Place(
         act="bid.replace",
@@ -147,16 +157,16 @@ async def _receive(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> B
         lot = await _judged(desk, actor, place, data)
         bid = _sealed(actor, lot, place, data.content())
         try:
-            received_at = await statements.store(desk.driver, actor, bid)
+            received_at = await statements.store(desk.driver, actor, bid, desk.once)
         except statements.NotInTime:
-            async with desk.work():
+            async with desk.session():
                 fact = LotNotOpen("The lot closed while the bid was being stored.")
                 raise _late(actor, place, lot.buyer_id, fact) from None
         except CommitUnknown:
             received_at = await _found_again(desk, bid)
         if received_at is not None:
             return BidReceipt.of(bid, BidStatus.SUBMITTED, received_at)
-        async with desk.work() as db:
+        async with desk.session() as db:
             await _explain(db, actor, place)
     raise BidChanged("The lot changed while the bid was received; read it again.")
 
@@ -170,7 +180,8 @@ async def _found_again(desk: Desk, bid: SealedBid) -> datetime:
     if received_at is None:
         at = f"GET /v1/bids?lot_id={bid.lot_id}"
         raise ReceiptUnknown(
-            f"The database was cut off: the bid may have been received. Look at {at} before you go on."
+            "The database was cut off: the bid may have been received. Send it again with the same Idempotency-Key, which"
+            f" tells, or look at {at}."
         )
     return received_at
 
@@ -180,24 +191,24 @@ async def _judged(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> Pu
     lot = statements.kept(place.lot_id) or await _read(desk, place.lot_id)
     if has_closed(lot.closes_at, clock.wall_now()):
         # Most probably late. The database says so, not this machine, and without the lock that a seal or opening may hold.
-        async with desk.work() as db:
+        async with desk.session() as db:
             await _check_taking(db, actor, place)
     if not signature_holds(lot.key, desk.vault.public_signing_key):
         statements.forget(lot.id)
-        async with desk.work():
+        async with desk.session():
             fact = LotKeyRefused("The lot's key is not signed by this platform; nothing is sealed to it.")
             raise journal.refused(fact, actor, place.act, lot.id, audience=_auditors(lot.buyer_id), hold=lot.id)
     try:
         rules.check_content(lot.asked, data.given())
     except BidInvalid:
-        async with desk.work() as db:
+        async with desk.session() as db:
             await _check_taking(db, actor, place)
         raise
     return lot
 
 
 async def _read(desk: Desk, lot_id: UUID) -> PublishedLot:
-    async with desk.work() as db:
+    async with desk.session() as db:
         lot = await statements.find_published(db, lot_id)
     if lot is None:
         raise LotNotFound("There is no such lot, or it is not yours to see.")
@@ -258,7 +269,7 @@ async def _check_taking(db: AsyncSession, actor: Actor, place: _Place) -> None:
 def _late(actor: Actor, place: _Place, buyer_id: UUID, fact: Fact) -> Fact:
     about = place.lot_id if place.act == "bid.submit" else place.bid_id
     watching = within(place.supplier_id, buyer_id, roles=(Role.AUDITOR, Role.BIDDER, Role.VIEWER))
-    return journal.refused(fact, actor, place.act, about, audience=watching, hold=place.lot_id)
+    return journal.refused(fact, actor, place.act, about, audience=watching, hold=place.lot_id, kept=True)
 
 
 def _auditors(buyer_id: UUID) -> Audience:

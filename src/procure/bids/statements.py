@@ -20,12 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.bids.events import BidReplaced, BidSubmitted
 from procure.bids.models import BidFacts, SealedBid
 from procure.bids.rules import Asked, BidStatus
+from procure.bids.schemas import BidReceipt
 from procure.journal import service as journal
 from procure.journal.events import within
 from procure.kit.actor import Actor
 from procure.kit.canonical import canonical
 from procure.kit.db import sharing
 from procure.kit.driver import Driver
+from procure.kit.idempotency import IS_FREE, KeyedRequest
 from procure.lots.models import Criterion, Deliverable, Lot
 from procure.lots.rules import CriterionKind
 from procure.vault.keys import LotKey
@@ -56,6 +58,7 @@ _INSERT = """, bid AS (
   SELECT :bid_id, :lot_id, :supplier_id, 'submitted', :lot_version, :key_id, :sealing_mode, :sealed, :digest, lot.now,
     :submitted_by, lot.now, :version
   FROM lot
+  WHERE {is_free}
   ON CONFLICT (lot_id, supplier_id) WHERE status <> 'withdrawn' DO NOTHING
   RETURNING received_at
 )"""
@@ -66,6 +69,7 @@ _UPDATE = """, bid AS (
   FROM lot
   WHERE bids.id = :bid_id AND bids.lot_id = :lot_id AND bids.supplier_id = :supplier_id
     AND bids.status = 'submitted' AND bids.version = :version - 1
+    AND {is_free}
   RETURNING bids.received_at
 )"""
 
@@ -102,8 +106,8 @@ class _Statement:
         return [values[name] for name in self._names]
 
 
-_FIRST = _Statement(_OPEN_LOT + _INSERT + _RECORD)
-_LATER = _Statement(_OPEN_LOT + _UPDATE + _RECORD)
+_FIRST = _Statement(_OPEN_LOT + _INSERT.format(is_free=IS_FREE) + _RECORD)
+_LATER = _Statement(_OPEN_LOT + _UPDATE.format(is_free=IS_FREE) + _RECORD)
 _RECEIVED = "SELECT received_at FROM bids WHERE id = $1 AND version = $2 AND digest = $3"
 
 
@@ -111,18 +115,21 @@ class NotInTime(Exception):
     """The lot closed while the statement waited for another transaction of the same supplier; nothing was stored."""
 
 
-async def store(driver: Driver, actor: Actor, bid: SealedBid) -> datetime | None:
-    """Store this version and its journal entry, all or nothing: only while the lot is open, as it was read, and unsealed.
+async def store(driver: Driver, actor: Actor, bid: SealedBid, once: KeyedRequest | None = None) -> datetime | None:
+    """Store this version, its journal entry and its key's reply, all or nothing: only while the lot is open, as it was read, and unsealed.
 
     Version 1 is inserted unless the supplier has a live bid; a later one takes the place of the version before it. The time of
     receipt, or None if one of the conditions does not hold; raises NotInTime, and CommitUnknown (`kit.driver`).
     """
     statement = _FIRST if bid.version == 1 else _LATER
-    arguments = statement.arguments(_values(actor, bid))
-    async with driver.unit(sharing(bid.lot_id), of=bid.lot_id) as unit:
+    arguments = statement.arguments({**_values(actor, bid), "once_id": once.id if once else None})
+    first, last = (once.claim(), once.keeping) if once else ("", str)
+    async with driver.unit(first + sharing(bid.lot_id), of=bid.lot_id, last=last) as unit:
         row = await unit.fetchrow(statement.sql, *arguments)
         if row is not None and not row["in_time"]:
             raise NotInTime
+        if row is not None and once is not None:
+            once.answer(BidReceipt.of(bid, BidStatus.SUBMITTED, row["received_at"]))
     return row["received_at"] if row is not None else None
 
 

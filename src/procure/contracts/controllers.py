@@ -22,6 +22,7 @@ from procure.contracts.rules import ContractStatus
 from procure.contracts.schemas import ContractSummary, ContractView, Signing
 from procure.kit.actor import PersonNeeded, SamePerson
 from procure.kit.http import Caller, Db, PageAsked, encoded, requires
+from procure.kit.idempotency import Key
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -110,7 +111,7 @@ class ContractController(Controller):
             SideSigned,
             DigestMismatch,
         ),
-        **requires(Scope.CONTRACTS_SIGN),
+        **requires(Scope.CONTRACTS_SIGN, key=Key.REQUIRED),
     )
     async def sign(self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[Signing]) -> ContractView:
         """Sign for your side, by the digest of what you read: an approver of the buyer, a bidder of the supplier."""

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from procure.demo.documents import Document
+from procure.kit.ids import unordered_id
 
 CALLS_AT_ONCE = 8
 TRIES_MAX = 8
@@ -112,6 +113,10 @@ class Api:
 
     async def _request(self, seat: Seat | None, method: str, path: str, **request: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {await self._token(seat)}"} if seat else {}
+        if method != "GET":
+            headers["Idempotency-Key"] = str(
+                unordered_id()
+            )  # one for each act, and the same for each time that it is tried
         return await self._send(method, path, headers=headers, **request)
 
     def _answer(self, method: str, path: str, reply: httpx.Response) -> Any:

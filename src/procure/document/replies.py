@@ -9,6 +9,7 @@ import msgspec
 
 from procure.document.schemas import INT32_MAX
 from procure.kit.deprecation import Deprecation
+from procure.kit.idempotency import HEADER
 from procure.kit.problems import PROBLEM_JSON
 
 #: Problems that any operation may answer, by status: (what, slug).
@@ -30,6 +31,13 @@ _WITH_BODY = {
     "415": ("The body is not JSON.", "media-type-unsupported"),
     "422": ("The body does not fit; `errors` lists every fault.", "body-invalid"),
 }
+
+_WITH_KEY = {
+    "400": ("The key is not one value of 16 to 255 visible ASCII characters.", "idempotency-key-invalid"),
+    "409": ("A request with this key is still running; see `Retry-After`.", "idempotency-key-busy"),
+    "422": ("The key was used for another request.", "idempotency-key-reused"),
+}
+_WITHOUT_KEY = {"400": ("This needs an `Idempotency-Key`.", "idempotency-key-missing")}
 
 #: Headers of replies, by name, as `components.headers`.
 HEADERS: dict[str, dict[str, Any]] = {
@@ -91,13 +99,15 @@ def _describe(name: str, status: str, response: dict[str, Any], schemas: dict[st
 
 
 def _add_problems(operation: dict[str, Any]) -> None:
-    known = {**_ANYWHERE}
+    known = [_ANYWHERE]
     if "oauth2" in str(operation.get("security")):
-        known |= _WITHOUT_TOKEN if {} in operation["security"] else _WITH_TOKEN
+        known.append(_WITHOUT_TOKEN if {} in operation["security"] else _WITH_TOKEN)
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
-        known |= _WITH_BODY
+        known.append(_WITH_BODY)
+    if key := next((one for one in operation.get("parameters", []) if one["name"] == HEADER), None):
+        known += [_WITH_KEY, _WITHOUT_KEY] if key["required"] else [_WITH_KEY]
     responses = operation["responses"]
-    for status, (text, slug) in known.items():
+    for status, (text, slug) in (one for group in known for one in group.items()):
         # Litestar's own form of a 400 is not ours.
         if "OAuthError" in str(responses.get(status)):
             responses[status]["content"][PROBLEM_JSON] = {"schema": {"$ref": "#/components/schemas/Problem"}}

@@ -41,7 +41,8 @@ from procure.finance.schemas import (
     PaymentView,
 )
 from procure.kit.errors import Fault
-from procure.kit.http import Caller, Db, PageAsked, requires
+from procure.kit.http import ApiResponse, Caller, Db, PageAsked, requires
+from procure.kit.idempotency import Key
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import ParametersInvalid, problems
 from procure.kit.scopes import Scope
@@ -95,7 +96,7 @@ def _check_instants(**instants: datetime | None) -> None:
 
 def _recorded(view: Any, *, is_new: bool) -> Response[Any]:
     """201 for what is new, 200 for what the finance system had recorded already (RFC 9110, section 9.3.4)."""
-    return Response(view, status_code=201 if is_new else 200)
+    return ApiResponse(view, status_code=201 if is_new else 200)
 
 
 class FinanceController(Controller):
@@ -322,7 +323,7 @@ class FinanceController(Controller):
             200: ResponseSpec(PaymentView, generate_examples=False, description="Recorded already, with this content."),
             **problems(InvoiceNotFound, PaymentInvalid, PaymentKnown, PaymentExceedsInvoice),
         },
-        **requires(Scope.FINANCE_WRITE),
+        **requires(Scope.FINANCE_WRITE, key=Key.REQUIRED),
     )
     async def record_payment(
         self, db: Db, actor: Caller, external_id: ExternalId, data: JSONBody[PaymentDraft]
@@ -345,7 +346,7 @@ class InvoiceController(Controller):
         responses=problems(
             ContractNotFound, InvoiceInvalid, DeliverableNotAccepted, AcceptanceInvoiced, InvoiceNumberUsed
         ),
-        **requires(Scope.INVOICES_SUBMIT),
+        **requires(Scope.INVOICES_SUBMIT, key=Key.REQUIRED),
     )
     async def receive(
         self, db: Db, actor: Caller, contract_id: FromPath[UUID], data: JSONBody[InvoiceDraft]

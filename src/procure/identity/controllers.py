@@ -31,7 +31,7 @@ from procure.identity.schemas import (
     ServerMetadata,
     TokenView,
 )
-from procure.kit.http import Caller, Db, PageAsked, client_credentials, public, requires
+from procure.kit.http import ApiResponse, Caller, Db, PageAsked, client_credentials, public, requires
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -117,7 +117,7 @@ class ClientController(Controller):
     ) -> Response[NewClientView]:
         """Make a client. The reply shows its secret, this once; exchange both at `/oauth/token` for a token."""
         client, secret = await service.add_client(db, actor, organisation_id, data)
-        return Response(NewClientView.with_secret(client, secret), status_code=201, headers=NO_STORE)
+        return ApiResponse(NewClientView.with_secret(client, secret), status_code=201, headers=NO_STORE)
 
     @post(
         "/{client_id:uuid}/revoke",

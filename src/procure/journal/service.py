@@ -93,10 +93,11 @@ def refused(
     *,
     audience: Audience,
     hold: UUID | None = None,
+    kept: bool = False,
 ) -> Fact:
-    """`fact`, carrying the entry that says this guarded act was tried; raise what comes back."""
+    """`fact`, carrying the entry that says this guarded act was tried; raise what comes back. `kept`: see `Fact.recorded`."""
     event = Refused(object_id=about, act=act, reason=fact.slug, about=str(about))
-    return fact.recorded(Refusal(actor, event, audience, hold))
+    return fact.recorded(Refusal(actor, event, audience, hold), kept=kept)
 
 
 async def record_refusal(db: AsyncSession, refusal: object) -> None:

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -38,7 +38,6 @@ from procure.kit.errors import Fact
 
 Sessions = async_sessionmaker[AsyncSession]
 Recorder = Callable[[AsyncSession, object], Awaitable[None]]
-Work = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 LOCK_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_S = 30
 
@@ -140,16 +139,44 @@ def make_sessions(engine: AsyncEngine) -> Sessions:
     return async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
 
 
+class Once(Protocol):
+    """A request that is done once for its key (`kit.idempotency`): as much of it as a unit of work has to know."""
+
+    async def begin(self, db: AsyncSession) -> None:
+        """Take the key; raises what ends the request if somebody holds it, or a reply is kept."""
+        ...
+
+    async def keep(self, db: AsyncSession) -> None:
+        """Store the reply, if it has been made."""
+        ...
+
+    def answer(self, result: object) -> None:
+        """Make the reply, of a refusal here."""
+        ...
+
+    def refused(self) -> Exception:
+        """What to raise for the refusal that has been kept."""
+        ...
+
+
+Work = Callable[[Once | None], AbstractAsyncContextManager[AsyncSession]]
+
+
 @asynccontextmanager
-async def transaction(sessions: Sessions, record: Recorder) -> AsyncGenerator[AsyncSession]:
-    """One unit of work: committed at the end, rolled back on any exception.
+async def transaction(sessions: Sessions, record: Recorder, once: Once | None = None) -> AsyncGenerator[AsyncSession]:
+    """One unit of work: committed at the end, rolled back on any exception; with a key, done once.
 
     A refusal that has to be on the record is carried by its exception and written here, in a transaction of its own *after* the
-    rollback: a second session opened while the first still holds a lock would deadlock where PostgreSQL can't see it.
+    rollback: a second session opened while the first still holds a lock would deadlock where PostgreSQL can't see it. If it is kept
+    for its key as well, the key is taken again, since the rollback has let it go.
     """
     async with sessions() as db:
         try:
+            if once is not None:
+                await once.begin(db)
             yield db
+            if once is not None:
+                await once.keep(db)
             await db.commit()
         except Fact as fact:
             await db.rollback()
@@ -161,10 +188,16 @@ async def transaction(sessions: Sessions, record: Recorder) -> AsyncGenerator[As
             raise
         else:
             return
+    raised: Exception = refused
     async with sessions() as db:
+        if once is not None and refused.is_kept:
+            await once.begin(db)
+            once.answer(refused)
+            await once.keep(db)
+            raised = once.refused()
         await record(db, refused.refusal)
         await db.commit()
-    raise refused
+    raise raised
 
 
 def _lock_key(lot_id: UUID) -> int:

@@ -43,9 +43,10 @@ class Driver(Protocol):
         """All rows of one read; values are asyncpg's. Cast json to text: SQLAlchemy's connections decode it, others do not."""
         ...
 
-    def unit(self, first: str, *, of: UUID) -> AbstractAsyncContextManager[Any]:
+    def unit(self, first: str, *, of: UUID, last: Callable[[], str] = str) -> AbstractAsyncContextManager[Any]:
         """One transaction on an asyncpg connection, begun with `first` (trusted SQL): committed at the end, else rolled back.
 
+        `last` is asked at the end for what goes in one round trip with the COMMIT (trusted SQL too, or nothing).
         `of` is what `first` locks: however many units wait for it, one connection is left to those of everything else. Raises
         CommitUnknown.
         """
@@ -76,7 +77,7 @@ class PooledDriver:
             return rows
 
     @asynccontextmanager
-    async def unit(self, first: str, *, of: UUID) -> AsyncGenerator[Any]:
+    async def unit(self, first: str, *, of: UUID, last: Callable[[], str] = str) -> AsyncGenerator[Any]:
         pool = await self._units.opened()
         lane = await self._lanes.entered(of)
         try:
@@ -84,10 +85,11 @@ class PooledDriver:
                 try:
                     await connection.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {first}")
                     yield connection
+                    final = last()
                 except BaseException:
                     await _rolled_back(connection)
                     raise
-                await _committed(connection)
+                await _committed(connection, f"{final}; COMMIT" if final else "COMMIT")
         finally:
             lane.release()
 
@@ -115,10 +117,10 @@ class _Lanes:
         return lane
 
 
-async def _committed(connection: Any) -> None:
+async def _committed(connection: Any, commit: str) -> None:
     """COMMIT, or an error that says truly whether that was refused (the driver's own) or is unknown."""
     try:
-        status = await connection.execute("COMMIT")
+        status = await connection.execute(commit)
     except asyncpg.PostgresError as error:
         if error.sqlstate[:2] in _CUT_OFF:
             _abandon(connection)
@@ -213,12 +215,20 @@ class SessionDriver:
             return rows
 
     @asynccontextmanager
-    async def unit(self, first: str, *, of: UUID) -> AsyncGenerator[Any]:  # noqa: ARG002 - its connections are its owner's to share
+    async def unit(
+        self,
+        first: str,
+        *,
+        of: UUID,  # noqa: ARG002 - its connections are its owner's to share
+        last: Callable[[], str] = str,
+    ) -> AsyncGenerator[Any]:
         async with self._connect() as connection:
             driver = await _driver_of(connection)
             async with driver.transaction():
                 await driver.execute(first)
                 yield driver
+                if final := last():
+                    await driver.execute(final)
 
     async def close(self) -> None:
         """The connection is its owner's."""

@@ -24,16 +24,22 @@ class Fact(Exception):
     slug: ClassVar[str]
     title: ClassVar[str]
     status: ClassVar[int]
+    #: Whether, and after how many seconds, the same request may succeed.
+    retry_after_s: ClassVar[int | None] = None
 
     def __init__(self, detail: str = "", *, faults: Iterable[Fault] = ()) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or f"{self.title}."
         self.faults = tuple(faults)
         self.refusal: object | None = None
+        self.is_kept = False
 
-    def recorded(self, refusal: object) -> Self:
-        """Carry the journal entry of a guarded refusal; `provide_db` writes it after its own rollback."""
-        self.refusal = refusal
+    def recorded(self, refusal: object, *, kept: bool = False) -> Self:
+        """Carry the journal entry of a guarded refusal; `provide_db` writes it after its own rollback.
+
+        `kept`: it is the last word to its Idempotency-Key, as what was done is; a retry adds no second entry.
+        """
+        self.refusal, self.is_kept = refusal, kept
         return self
 
 
@@ -76,7 +82,7 @@ class Invalid(Fact):
 class Unavailable(Fact):
     """Something the service needs is away; the same request may succeed shortly (503)."""
 
-    slug, title, status = "unavailable", "Service temporarily unavailable", 503
+    slug, title, status, retry_after_s = "unavailable", "Service temporarily unavailable", 503, 2
 
 
 class Faults:

@@ -38,6 +38,7 @@ _PRIVATE = b"private, no-cache"
 EXPOSED = [
     "Deprecation",
     "ETag",
+    "Idempotency-Replayed",
     "Link",
     "Location",
     "RateLimit",

@@ -12,25 +12,28 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod, ParamType, ScopeType
 from litestar.exceptions import HTTPException
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.params import ParameterKwarg
+from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.kit import body
 from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
-from procure.kit.errors import Fault, Forbidden, Malformed
+from procure.kit.errors import Fact, Fault, Forbidden, Malformed
 from procure.kit.headers import is_preflight
+from procure.kit.idempotency import HEADER, IdempotencyKeyMissing, Key, KeyedRequest, read_key
 from procure.kit.ids import new_id
 from procure.kit.intake import ADDRESS_TOLD
 from procure.kit.logs import REQUEST_ID, request_log
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
-from procure.kit.problems import ParametersInvalid, allowed_methods, handlers_at
+from procure.kit.problems import ParametersInvalid, allowed_methods, handlers_at, on_fact
 from procure.kit.scopes import Scope as Permission
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Authenticate = Callable[[Connection], Awaitable[Actor]]
+_WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -66,14 +69,24 @@ class ApiRequest(Request[Actor, None, State]):
         return body.read(await self.body(), field.annotation)
 
 
-def requires(scope: Permission) -> dict[str, Any]:
-    """Keyword arguments of a route that needs a token with `scope`."""
-    return {"opt": {"scope": scope}, "security": [{"oauth2": [scope.value]}]}
+class ApiResponse(Response[Any]):
+    """A reply that is encoded once, before the commit: what is kept for an Idempotency-Key is what is sent."""
+
+    def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **more: Any) -> ASGIResponse:
+        once = once_of(request)
+        if once is None:
+            return super().to_asgi_response(app, request, **more)
+        return once.reply or once.replied(super().to_asgi_response(app, request, **more))
 
 
-def confidential(scope: Permission) -> dict[str, Any]:
+def requires(scope: Permission, *, key: Key = Key.HONOURED) -> dict[str, Any]:
+    """Keyword arguments of a route that needs a token with `scope`; `key`: what it makes of Idempotency-Key, if it writes."""
+    return {"opt": {"scope": scope, "key": key}, "security": [{"oauth2": [scope.value]}]}
+
+
+def confidential(scope: Permission, *, key: Key = Key.HONOURED) -> dict[str, Any]:
     """As `requires`, and not in the request log: lines about an open lot's bids would tell the operator their number and times."""
-    return {"opt": {"scope": scope, "confidential": True}, "security": [{"oauth2": [scope.value]}]}
+    return {"opt": {"scope": scope, "key": key, "confidential": True}, "security": [{"oauth2": [scope.value]}]}
 
 
 def public() -> dict[str, Any]:
@@ -103,6 +116,42 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     if scope is not None and scope not in actor.scopes:
         raise ScopeMissing(f"This needs the scope `{scope}`; ask for it, and hold a role that has it.")
     refuse_unread_body(request, handler)
+    request.scope["state"]["once"] = await _once(request, handler, actor)
+
+
+def key_use(handler: BaseRouteHandler) -> Key:
+    """What an operation makes of Idempotency-Key: reads, and what knows no caller, nothing."""
+    writes = isinstance(handler, HTTPRouteHandler) and bool(handler.http_methods & _WRITES)
+    return handler.opt.get("key", Key.IGNORED) if writes else Key.IGNORED
+
+
+async def _once(request: Request[Any, Any, Any], handler: BaseRouteHandler, actor: Actor) -> KeyedRequest | None:
+    """The request as one that is done once for its key. Keys are a client's own, within the organisation it acts for now."""
+    use = key_use(handler)
+    if use is Key.IGNORED:
+        return None
+    key = read_key(request.headers.getall(HEADER, []))
+    if key is None:
+        if use is Key.REQUIRED:
+            raise IdempotencyKeyMissing(f"Send `{HEADER}`, a new UUID for each act and the same one for each retry.")
+        return None
+    scope = request.scope
+    said = b"\n".join((request.method.encode(), scope["raw_path"], scope["query_string"], await request.body()))
+    owner = f"{actor.client_id or actor.person_id} {actor.organisation_id}"
+    return KeyedRequest.of(key, owner, said, lambda result: _encoded_once(request, result))
+
+
+def _encoded_once(request: Request[Any, Any, Any], result: object) -> ASGIResponse:
+    """The reply that a handler's result, or a refusal, is going to have."""
+    if isinstance(result, Fact):
+        return on_fact(request, result).to_asgi_response(None, request)
+    return ApiResponse(result, status_code=request.route_handler.status_code).to_asgi_response(None, request)
+
+
+def once_of(request: Request[Any, Any, Any]) -> KeyedRequest | None:
+    """The request with its key, if it has one that counts."""
+    once: KeyedRequest | None = request.scope["state"].get("once")
+    return once
 
 
 def refuse_unread_body(request: Request[Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -161,10 +210,12 @@ def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     )
 
 
-async def provide_db(state: State) -> AsyncGenerator[AsyncSession]:
-    """The app's only generator dependency: with exactly one, Litestar commits *before* it sends the reply."""
-    async with transaction(state.sessions, state.record) as db:
+async def provide_db(request: Request[Any, Any, Any], state: State) -> AsyncGenerator[AsyncSession]:
+    """The app's only generator dependency: with exactly one, Litestar commits *before* it sends the reply, and after it encoded it."""
+    once = once_of(request)
+    async with transaction(state.sessions, state.record, once) as db:
         yield db
+        assert once is None or once.reply is not None, "a keyed reply goes through ApiResponse"
 
 
 async def provide_actor(request: Request[Any, Any, Any]) -> Actor:
@@ -184,7 +235,7 @@ def paging_of(request: Request[Any, Any, Any], limit: int, cursor: str | None) -
 
 def encoded(body: bytes) -> Response[Any]:
     """A reply whose JSON is made already, by PostgreSQL; the handler's annotation says what it is."""
-    return Response(body, media_type=MediaType.JSON)
+    return ApiResponse(body, media_type=MediaType.JSON)
 
 
 Db = NamedDependency[AsyncSession]
@@ -271,6 +322,7 @@ async def _answer_options(allowed: list[str], send: Send) -> None:
 
 __all__ = [
     "ApiRequest",
+    "ApiResponse",
     "Caller",
     "Db",
     "PageAsked",
@@ -278,6 +330,8 @@ __all__ = [
     "client_credentials",
     "confidential",
     "encoded",
+    "key_use",
+    "once_of",
     "paging_of",
     "provide_actor",
     "provide_db",

@@ -24,10 +24,10 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from procure.kit.body import FAULTS_MAX, BodyMalformed
 from procure.kit.errors import Conflict, Fact, Fault, Malformed, Unavailable
+from procure.kit.idempotency import Answered, Replay
 
 log = structlog.get_logger(__name__)
 PROBLEM_JSON = "application/problem+json"
-RETRY_AFTER_S = 2
 #: What a fault tells of a body is no longer than the body, written again as JSON Pointer or in a sentence.
 LONGEST = 2 * 1024 * 1024
 #: After these what is left of the request is not read, so the connection is of no further use.
@@ -152,8 +152,8 @@ def on_fact(request: Request[Any, Any, Any], fact: Fact) -> Response[bytes]:
     headers = {}
     if fact.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="procure"'
-    if fact.status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if fact.retry_after_s is not None:
+        headers["Retry-After"] = str(fact.retry_after_s)
     if fact.status in CLOSING:
         headers["Connection"] = "close"
     return respond(
@@ -255,6 +255,11 @@ def on_group(request: Request[Any, Any, Any], group: ExceptionGroup[Exception]) 
     return handler(request, first)
 
 
+def on_answered(_request: Request[Any, Any, Any], answered: Answered) -> Response[bytes]:
+    """No error: the reply was made before (`kit.idempotency`)."""
+    return Replay(answered)
+
+
 def on_stale(request: Request[Any, Any, Any], _error: StaleDataError) -> Response[bytes]:
     return on_fact(request, ChangedMeanwhile("It was changed while this request ran; read it again."))
 
@@ -269,6 +274,7 @@ def on_anything(request: Request[Any, Any, Any], error: Exception) -> Response[b
 
 HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
     Fact: on_fact,
+    Answered: on_answered,
     ValidationException: on_parameters,
     HTTPException: on_http,
     StaleDataError: on_stale,

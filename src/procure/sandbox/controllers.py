@@ -5,6 +5,7 @@ from litestar.params import JSONBody
 
 from procure.kit import clock
 from procure.kit.http import Caller, Db, public, requires
+from procure.kit.idempotency import Key
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
 from procure.sandbox import service
@@ -36,7 +37,7 @@ class SandboxController(Controller):
         summary="Move the sandbox's clock",
         status_code=200,
         responses=problems(ClockBackwards),
-        **requires(Scope.SANDBOX_CLOCK),
+        **requires(Scope.SANDBOX_CLOCK, key=Key.IGNORED),
     )
     async def move(self, db: Db, actor: Caller, data: JSONBody[ClockMove]) -> ClockView:
         """Move procurement's time forward, so that a whole procurement runs in seconds. Tokens keep wall time."""

@@ -18,6 +18,7 @@ from procure.contracts.errors import ContractNotFound, ContractStateWrong, Other
 from procure.contracts.schemas import ContractView
 from procure.kit.actor import PersonNeeded, SamePerson
 from procure.kit.http import Caller, Db, requires
+from procure.kit.idempotency import Key
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
 
@@ -64,7 +65,7 @@ class DeliverableController(Controller):
             DeliverableStateWrong,
             VerdictInvalid,
         ),
-        **requires(Scope.CONTRACTS_ACCEPT),
+        **requires(Scope.CONTRACTS_ACCEPT, key=Key.REQUIRED),
     )
     async def decide(
         self, db: Db, actor: Caller, contract_id: FromPath[UUID], key: FromPath[str], data: JSONBody[Verdict]

@@ -74,3 +74,10 @@ async def test_the_page_may_load_and_ask_this_service_alone(client: httpx.AsyncC
 async def test_what_was_typed_into_the_page_is_not_kept_by_the_browser(client: httpx.AsyncClient) -> None:
     """A token in the browser's storage would outlive the tab on a shared machine."""
     assert "persistAuthorization: true" not in (await client.get("/assets/docs.js")).text
+
+
+async def test_the_key_of_the_documents_example_is_a_new_one_for_each_act(client: httpx.AsyncClient) -> None:
+    """The page fills it in everywhere; the script has to know it to put a new one in its place."""
+    parameters = (await document_of(client))["paths"]["/v1/lots/{lot_id}/bids"]["post"]["parameters"]
+    example = next(one["example"] for one in parameters if one["name"] == "Idempotency-Key")
+    assert f'const EXAMPLE_KEY = "{example}";' in (await client.get("/assets/docs.js")).text

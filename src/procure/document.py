@@ -17,6 +17,7 @@ from procure.kit.http import key_use
 from procure.kit.idempotency import HEADER, KEY_MAX, KEY_MIN, REPLAYED, Key
 from procure.kit.problems import PROBLEM_JSON
 from procure.kit.scopes import Scope
+from procure.kit.trial import PARAMETER, VALIDATED
 
 DESCRIPTION = """\
 Outcomes first, then short lots: a council writes down the change it wants and how it will be measured, buys a few weeks of work at a
@@ -70,6 +71,10 @@ _KEY_TEXT = """\
 Whatever you send again with the same key is done once: the first reply comes again, byte for byte, with `Idempotency-Replayed: true`,
 for 30 days. A new UUID for each act; the same one for each retry. Bare, or in the quotes of a String of RFC 9651."""
 
+_TRIAL_TEXT = """\
+`true` runs all of it and takes it back at the end: the reply is what it would be, problems included, and nothing is kept; ids, references
+and keys in it are nobody's. It needs no `Idempotency-Key`, and has `Validated-Only: true` where it went well."""
+
 _WITH_BODY = {
     "413": ("The body is too large.", "body-too-large"),
     "415": ("The body is not JSON.", "media-type-unsupported"),
@@ -119,6 +124,7 @@ def build(app: Litestar) -> dict[str, Any]:
     for operation in _operations(document):
         if (use := uses[operation["operationId"]]) is not Key.IGNORED:
             _add_key(operation, use)
+            _add_trial(operation)
         _add_problems(operation)
         _add_request_example(operation, examples)
     for name, schema in document["components"]["schemas"].items():
@@ -164,6 +170,21 @@ def _add_key(operation: dict[str, Any], use: Key) -> None:
     for status, response in operation["responses"].items():
         if status.startswith("2"):
             response["headers"] = {**response.get("headers", {}), REPLAYED: replayed}
+
+
+def _add_trial(operation: dict[str, Any]) -> None:
+    parameter = {
+        "name": PARAMETER,
+        "in": "query",
+        "required": False,
+        "description": _TRIAL_TEXT,
+        "schema": {"type": "boolean", "default": False},
+    }
+    operation["parameters"] = [*operation["parameters"], parameter]
+    validated = {"description": "`true` if this was only a trial: nothing was done.", "schema": {"const": "true"}}
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response["headers"] = {**response["headers"], VALIDATED: validated}
 
 
 def _add_problems(operation: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
 from procure.outcomes.models import Measure, Outcome
 from procure.policy.service import policy_for
-from procure.vault.keys import LotKey, Vault
+from procure.vault.keys import LotKey, Opener
 
 
 def visible_lots(actor: Actor) -> Select[Lot]:
@@ -210,7 +210,7 @@ async def record_notice(db: AsyncSession, actor: Actor, lot_id: UUID, data: Noti
     return lot
 
 
-async def publish(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID) -> Lot:
+async def publish(db: AsyncSession, actor: Actor, vault: Opener, lot_id: UUID) -> Lot:
     """Open the lot to everybody: an approver who did not prepare it. Commits its estimate and makes its key."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
     _check_other_person(actor, lot, "lot.publish")

@@ -161,6 +161,9 @@ async def parties(story: Story) -> None:
     pair = (client["id"], client["client_secret"])
     story.kept("getToken", await story.world.client.post("/oauth/token", data=story.example("getToken"), auth=pair))
     places = {"organisation_id": organisation}
+    await story.play("listOrganisationActions", operator, **places)
+    await story.play("listMembershipActions", operator, membership_id=member["id"], **places)
+    await story.play("listClientActions", operator, client_id=client["id"], **places)
     await story.play("revokeClient", operator, client_id=client["id"], **places)
     await story.play("endMembership", operator, membership_id=member["id"], **places)
     await story.play("suspendOrganisation", operator, **places)
@@ -178,6 +181,7 @@ async def outcome(story: Story) -> str:
     story.let(MEASURE, active["measures"][0]["id"])
     for name in ("getOutcome", "listOutcomes"):
         await story.play(name, **place)
+    await story.play("listOutcomeActions", council.officer, **place)
     return str(made["id"])
 
 
@@ -190,7 +194,10 @@ async def lot(story: Story) -> str:
     await story.play("publishLot", council.approver, **place)
     for name in ("getLot", "listLots"):
         await story.play(name, **place)
+    await story.play("listLotActions", story.bidder, **place)
     enquiry = await story.play("askEnquiry", story.bidder, **place)
+    await story.play("listEnquiryActions", council.officer, enquiry_id=enquiry["id"])
+    await story.play("listTasks", council.officer)
     await story.play("answerEnquiry", council.officer, enquiry_id=enquiry["id"])
     await story.play("listEnquiries", **place)
     return str(made["id"])
@@ -200,6 +207,7 @@ async def bid(story: Story, lot_id: str) -> None:
     receipt = await story.play("submitBid", story.bidder, lot_id=lot_id)
     await story.play("replaceBid", story.bidder, bid_id=receipt["id"])
     await story.play("getBid", story.bidder, bid_id=receipt["id"])
+    await story.play("listBidActions", story.bidder, bid_id=receipt["id"])
     other = await story.play("submitBid", story.other, lot_id=lot_id)
     await story.play("withdrawBid", story.other, bid_id=other["id"])
     await story.play("listBids", story.bidder)
@@ -239,6 +247,7 @@ async def contract(story: Story, lot_id: str) -> str:
     await story.play("recordAwardNotice", council.officer, award_id=award)
     for name in ("getAward", "listAwards"):
         await story.play(name, award_id=award)
+    await story.play("listAwardActions", council.officer, award_id=award)
     await story.play("getAssessment", story.bidder, award_id=award)
     made = await story.play("drawUpContract", council.officer, award_id=award)
     story.let(CONTRACT, made["id"])
@@ -264,7 +273,10 @@ async def work(story: Story, contract_id: str) -> None:
 
 async def money(story: Story, contract_id: str) -> None:
     finance = story.council.finance
-    story.let(INVOICE, (await story.play("sendInvoice", story.bidder, contract_id=contract_id))["id"])
+    invoice = await story.play("sendInvoice", story.bidder, contract_id=contract_id)
+    story.let(INVOICE, invoice["id"])
+    await story.play("listContractActions", story.bidder, contract_id=contract_id)
+    await story.play("listInvoiceActions", finance, invoice_id=invoice["id"])
     await story.wait_until("2027-01-20T09:00:00Z")
     for _ in range(2):  # made, and then known
         await story.play("recordPayment", finance, external_id="P-2027-0031")

@@ -198,7 +198,9 @@ def test_a_write_shows_its_key_bounded_and_whether_it_is_needed(
         assert ("idempotency-key-missing" in said[0]) == key["required"], path
         assert "idempotency-key-busy" in said[1]
         done = [one for status, one in operation["responses"].items() if status.startswith("2")]
-        assert all("Idempotency-Replayed" in one["headers"] for one in done), path
+        assert all({"Idempotency-Replayed", "Validated-Only"} <= one["headers"].keys() for one in done), path
+        (trial,) = [one for one in operation["parameters"] if one["name"] == "validate_only"]
+        assert (trial["in"], trial["required"], trial["schema"]["type"]) == ("query", False, "boolean")
         needed[operation["operationId"]] = key["required"]
     assert (needed["submitBid"], needed["sendInvoice"], needed["draftLot"]) == (True, True, False)
 

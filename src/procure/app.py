@@ -27,6 +27,8 @@ from procure.health import HealthController
 from procure.identity.authentication import Authenticator
 from procure.identity.controllers import ClientController, MemberController, MetadataController, TokenController
 from procure.identity.signing import SigningKey
+from procure.insights.actions.controllers import ActionController
+from procure.insights.tasks.controllers import TaskController
 from procure.journal.service import record_refusal
 from procure.kit import clock, logs
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
@@ -36,6 +38,7 @@ from procure.kit.http import (
     ApiRequest,
     ApiResponse,
     authorise,
+    once_of,
     provide_actor,
     provide_db,
     provide_page,
@@ -45,6 +48,7 @@ from procure.kit.http import (
 from procure.kit.intake import with_limits, with_whole_body
 from procure.kit.problems import HANDLERS
 from procure.kit.settings import Settings, SettingsFault
+from procure.kit.trial import Trial
 from procure.lots.controllers import LotController
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
@@ -52,7 +56,8 @@ from procure.register.controllers import RegisterController, register_page
 from procure.sandbox import service as sandbox
 from procure.sandbox.controllers import SandboxController, TimeController
 from procure.vault.keyring import FileKeyring
-from procure.vault.keys import Vault
+from procure.vault.keys import Opener, Vault
+from procure.vault.trial import TrialVault
 
 ROUTES: list[ControllerRouterHandler] = [
     HealthController,
@@ -61,6 +66,7 @@ ROUTES: list[ControllerRouterHandler] = [
     OrganisationController,
     MemberController,
     ClientController,
+    ActionController,
     AwardController,
     BidController,
     ContractController,
@@ -75,6 +81,7 @@ ROUTES: list[ControllerRouterHandler] = [
     OpeningController,
     OutcomeController,
     RegisterController,
+    TaskController,
     TimeController,
     list_opened_bids,
     docs.asset,
@@ -138,9 +145,10 @@ def _pooled(settings: Settings) -> Driver:
     return PooledDriver(settings.database_url, size=settings.pool_size)
 
 
-def provide_vault(state: State) -> Vault:
+def provide_vault(request: ApiRequest, state: State) -> Opener:
+    """The vault, or on trial one that keeps nothing."""
     vault: Vault = state.vault
-    return vault
+    return TrialVault(vault) if isinstance(once_of(request), Trial) else vault
 
 
 def vault_clock(settings: Settings, driver: Driver) -> Callable[[], Awaitable[datetime]]:

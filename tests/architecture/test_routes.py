@@ -53,7 +53,8 @@ def test_every_route_names_a_scope_or_says_that_it_is_public(handlers: list[tupl
             assert not handler.opt.get("scope"), path
             continue
         scope = handler.opt.get("scope")
-        assert (scope is None) == bool(handler.opt.get("public")), path
+        says = [scope is not None, bool(handler.opt.get("public")), bool(handler.opt.get("known"))]
+        assert sum(says) == 1, path
         assert scope is None or isinstance(scope, Scope), path
         assert handler.security, path
 

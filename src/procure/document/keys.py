@@ -1,4 +1,4 @@
-"""What the document says of Idempotency-Key: a header of what writes, and what its replies tell of it."""
+"""What the document says of how what writes is done: once for its Idempotency-Key, or on trial; and what replies tell of it."""
 
 from typing import Any
 
@@ -7,10 +7,25 @@ from litestar import Litestar
 from procure.document.schemas import handlers
 from procure.kit.http import key_use
 from procure.kit.idempotency import HEADER, KEY_MAX, KEY_MIN, REPLAYED, Key
+from procure.kit.trial import PARAMETER, VALIDATED
 
 _KEY_TEXT = """\
 Whatever you send again with the same key is done once: the first reply comes again, byte for byte, with `Idempotency-Replayed: true`,
 for 30 days. A new UUID for each act; the same one for each retry. Bare, or in the quotes of a String of RFC 9651."""
+_TRIAL_TEXT = """\
+`true` runs all of it and takes it back at the end: the reply is what it would be, problems included, and nothing is kept; ids, references
+and keys in it are nobody's. It needs no `Idempotency-Key`, and has `Validated-Only: true` where it went well."""
+_TRIAL = {
+    "name": PARAMETER,
+    "in": "query",
+    "required": False,
+    "description": _TRIAL_TEXT,
+    "schema": {"type": "boolean", "default": False},
+}
+_TOLD = {
+    REPLAYED: "`true` if this is the reply to an earlier request with the same key.",
+    VALIDATED: "`true` if this was only a trial: nothing was done.",
+}
 
 
 def uses(app: Litestar) -> dict[str, Key]:
@@ -19,7 +34,7 @@ def uses(app: Litestar) -> dict[str, Key]:
 
 
 def add(operation: dict[str, Any], use: Key) -> None:
-    """The header, required or not, and what a reply tells of it; nothing where it is ignored."""
+    """The header, required or not, the trial, and what a reply tells of either; nothing where both are ignored."""
     if use is Key.IGNORED:
         return
     schema = {"type": "string", "minLength": KEY_MIN, "maxLength": KEY_MAX, "pattern": "^[!-~]+$"}
@@ -31,11 +46,8 @@ def add(operation: dict[str, Any], use: Key) -> None:
         "schema": schema,
     }
     header["example"] = "8e03978e-40d5-43dd-bc93-6894a57f9324"
-    operation["parameters"] = [*operation.get("parameters", []), header]
-    replayed = {
-        "description": "`true` if this is the reply to an earlier request with the same key.",
-        "schema": {"const": "true"},
-    }
+    operation["parameters"] = [*operation.get("parameters", []), header, _TRIAL]
+    told = {name: {"description": text, "schema": {"const": "true"}} for name, text in _TOLD.items()}
     for status, response in operation["responses"].items():
         if status.startswith("2"):
-            response["headers"] = {**response.get("headers", {}), REPLAYED: replayed}
+            response["headers"] = {**response.get("headers", {}), **told}

@@ -17,6 +17,7 @@ TAGS = [
     ("Tokens", "OAuth 2: access tokens, and the keys they are signed with."),
     ("Organisations", "Buyers and suppliers, their members and API clients."),
     ("Outcomes", "The change a buyer wants, its measures, and what is committed to it."),
+    ("Actions", "What you may do with a resource now, and why not the rest; what waits for you."),
     ("Lots", "Short competitions under an outcome."),
     ("Enquiries", "Questions before a lot closes; answers for everybody, the asker for nobody."),
     ("Bids", "Sealed until the lot's opening."),

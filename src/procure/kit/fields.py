@@ -32,6 +32,14 @@ Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", min_length=64, max_lengt
 KeyId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$", min_length=32, max_length=32)]
 #: An address in the web, without a name and password in it.
 Link = Annotated[str, Meta(pattern=r"^https://[^\s/?#@]+([/?#]\S*)?$", max_length=2000)]
+#: A problem's short name, that its `type` ends with.
+Slug = Annotated[str, Meta(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=60)]
+#: An `operationId` of the document.
+Operation = Annotated[
+    str, Meta(pattern=r"^[a-z][A-Za-z]+$", max_length=60, description="The `operationId` of the act in the document.")
+]
+#: A path of this service; a part in braces is the caller's to fill in.
+Path = Annotated[str, Meta(pattern=r"^/[A-Za-z0-9/_{}-]+$", max_length=300)]
 #: The service's own address, or one below it.
 OwnAddress = Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=2000)]
 

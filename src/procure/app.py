@@ -38,6 +38,7 @@ from procure.kit.http import (
     ApiRequest,
     ApiResponse,
     authorise,
+    once_of,
     provide_actor,
     provide_db,
     provide_page,
@@ -48,6 +49,7 @@ from procure.kit.http import (
 from procure.kit.intake import with_limits, with_whole_body
 from procure.kit.problems import HANDLERS
 from procure.kit.settings import Settings, SettingsFault
+from procure.kit.trial import Trial
 from procure.lots.controllers import LotController
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
@@ -55,7 +57,8 @@ from procure.register.controllers import RegisterController, register_page
 from procure.sandbox import service as sandbox
 from procure.sandbox.controllers import SandboxController, TimeController
 from procure.vault.keyring import FileKeyring
-from procure.vault.keys import Vault
+from procure.vault.keys import Opener, Vault
+from procure.vault.trial import TrialVault
 
 ROUTES: list[ControllerRouterHandler] = [
     HealthController,
@@ -151,9 +154,10 @@ def _pooled(settings: Settings) -> Driver:
     return PooledDriver(settings.database_url, size=settings.pool_size)
 
 
-def provide_vault(state: State) -> Vault:
+def provide_vault(request: ApiRequest, state: State) -> Opener:
+    """The vault, or on trial one that keeps nothing."""
     vault: Vault = state.vault
-    return vault
+    return TrialVault(vault) if isinstance(once_of(request), Trial) else vault
 
 
 def vault_clock(settings: Settings, driver: Driver) -> Callable[[], Awaitable[datetime]]:

@@ -124,16 +124,22 @@ async def tried(at: Scene, call: Call, actor: Actor | None, resource: str, actio
     """The reply to the act, which is undone at once."""
     sent = Sent(at, UUID(resource.rpartition("/")[2]), action["about"])
     body = await BODIES[action["operation"]](sent) if action["operation"] in BODIES else None
-    path = action["path"].replace("{external_id}", "EXT-1")
-    if "{measure_id}" in path:
-        measure_id = await at.db.scalar(select(Measure.id).where(Measure.outcome_id == sent.id).limit(1))
-        path = path.replace("{measure_id}", str(measure_id))
+    path = await path_of(at, sent, action)
     await at.db.commit()
     point = await at.connection.begin_nested()
     try:
         return await call(action["method"], actor, path, body)
     finally:
         await point.rollback()
+
+
+async def path_of(at: Scene, sent: Sent, action: dict[str, Any]) -> str:
+    """Where the act is sent, what is left open filled in."""
+    path = str(action["path"]).replace("{external_id}", "EXT-1")
+    if "{measure_id}" in path:
+        measure_id = await at.db.scalar(select(Measure.id).where(Measure.outcome_id == sent.id).limit(1))
+        path = path.replace("{measure_id}", str(measure_id))
+    return path
 
 
 def slug_of(reply: Any) -> str:

@@ -47,6 +47,7 @@ from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.idempotency import KeyedRequest
 from procure.kit.ids import unordered_id
 from procure.kit.paging import Paging, after
+from procure.kit.trial import Trial
 from procure.lots import service as lots
 from procure.lots.errors import LotNotFound, LotNotOpen
 from procure.lots.models import Lot
@@ -121,7 +122,7 @@ class Desk:
     driver: Driver
     work: Work
     vault: Vault
-    once: KeyedRequest | None = None
+    once: KeyedRequest | Trial | None = None
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
         return self.work(self.once)

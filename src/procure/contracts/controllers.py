@@ -7,6 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from procure.awards.errors import AwardNotApproved, AwardNotFound
 from procure.contracts import service
+from procure.contracts.documents import ContractDocument
 from procure.contracts.errors import (
     AwardNoticeMissing,
     ContractLapsed,
@@ -77,7 +78,9 @@ class ContractController(Controller):
         responses=problems(ContractNotFound),
         **requires(Scope.CONTRACTS_READ),
     )
-    async def document(self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID]) -> Response[bytes]:
+    async def document(
+        self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID]
+    ) -> Response[ContractDocument]:
         """The exact bytes that both sides sign: canonical JSON, whose SHA-256 is the contract's `digest`."""
         return encoded(*await service.document_of(db, actor, contract_id, seen))
 

@@ -40,6 +40,7 @@ from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, 
 from procure.kit.problems import ParametersInvalid, allowed_methods, handlers_at, on_fact
 from procure.kit.scopes import Scope as Permission
 from procure.kit.scopes import ScopeMissing
+from procure.kit.trial import PARAMETER, Trial
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Authenticate = Callable[[Connection], Awaitable[Actor]]
@@ -141,7 +142,8 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     refuse_unread_body(request, handler)
     if is_write(handler):
         request.scope["state"]["seen"] = _seen(request, handler)
-    request.scope["state"]["once"] = await _once(request, handler, actor)
+    is_trial = key_use(handler) is not Key.IGNORED and _is_trial(request)
+    request.scope["state"]["once"] = _trial(request) if is_trial else await _once(request, handler, actor)
 
 
 def is_write(handler: BaseRouteHandler) -> bool:
@@ -171,6 +173,19 @@ def seen_by(request: Request[Any, Any, Any]) -> Seen:
     return seen_by_reader(*(request.headers.getall(name, []) for name in (IF_MATCH, IF_NONE_MATCH)))
 
 
+def _is_trial(request: Request[Any, Any, Any]) -> bool:
+    value = request.query_params.get(PARAMETER, "false")
+    if value not in ("true", "false"):
+        fault = Fault(f"/{PARAMETER}", "parameter", f"`{PARAMETER}` is true or false.")
+        raise ParametersInvalid(fault.message, faults=[fault])
+    return bool(value == "true")
+
+
+def _trial(request: Request[Any, Any, Any]) -> Trial:
+    """The request as one that is only tried; whatever key it has is not used."""
+    return Trial(lambda result: _encoded_once(request, result))
+
+
 async def _once(request: Request[Any, Any, Any], handler: BaseRouteHandler, actor: Actor) -> KeyedRequest | None:
     """The request as one that is done once for its key. Keys are a client's own, within the organisation it acts for now."""
     use = key_use(handler)
@@ -194,9 +209,9 @@ def _encoded_once(request: Request[Any, Any, Any], result: object) -> ASGIRespon
     return ApiResponse(result, status_code=request.route_handler.status_code).to_asgi_response(None, request)
 
 
-def once_of(request: Request[Any, Any, Any]) -> KeyedRequest | None:
-    """The request with its key, if it has one that counts."""
-    once: KeyedRequest | None = request.scope["state"].get("once")
+def once_of(request: Request[Any, Any, Any]) -> KeyedRequest | Trial | None:
+    """The request with its key, if it has one that counts, or as a trial."""
+    once: KeyedRequest | Trial | None = request.scope["state"].get("once")
     return once
 
 
@@ -251,9 +266,10 @@ def _refuse_bad_page(connection: Connection) -> None:
 def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     asked, dependencies = handler.parsed_fn_signature.parameters, handler.resolve_dependencies()
     fields = {name: field for name, field in asked.items() if name not in dependencies}
+    always = frozenset([PARAMETER] if key_use(handler) is not Key.IGNORED else [])
     for name in asked.keys() & dependencies.keys():
         fields |= dependencies[name].parsed_fn_signature.parameters
-    return frozenset(
+    return always | frozenset(
         field.kwarg_definition.name or name
         for name, field in fields.items()
         if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.param_type is ParamType.QUERY

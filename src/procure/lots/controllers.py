@@ -25,7 +25,7 @@ from procure.lots.rules import LotStatus, Phase
 from procure.lots.schemas import Cancellation, LotDraft, LotPatch, LotSummary, LotView, Notice
 from procure.outcomes.errors import EnvelopeExceeded, OutcomeNotActive, OutcomeNotFound
 from procure.policy.errors import NoPolicyInForce
-from procure.vault.keys import Vault
+from procure.vault.keys import Opener
 
 
 class LotController(Controller):
@@ -141,7 +141,7 @@ class LotController(Controller):
         self,
         db: Db,
         actor: Caller,
-        vault: NamedDependency[SkipValidation[Vault]],
+        vault: NamedDependency[SkipValidation[Opener]],
         seen: AsSeen,
         lot_id: FromPath[UUID],
     ) -> LotView:

@@ -40,7 +40,7 @@ from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
 from procure.outcomes.models import Measure, Outcome
 from procure.policy.service import policy_for
-from procure.vault.keys import LotKey, Vault
+from procure.vault.keys import LotKey, Opener
 
 
 def visible_lots(actor: Actor) -> Select[Lot]:
@@ -229,7 +229,7 @@ async def record_notice(
     return lot
 
 
-async def publish(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Lot:
+async def publish(db: AsyncSession, actor: Actor, vault: Opener, lot_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Lot:
     """Open the lot to everybody: an approver who did not prepare it. Commits its estimate and makes its key."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
     await check_seen(db, seen, lot)

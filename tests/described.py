@@ -10,6 +10,7 @@ import msgspec
 from litestar import Litestar
 
 from procure import document
+from tagged import held_to_its_tag
 
 #: What stands before every operation answers for all of them, and is told in the document's text: method, lengths, headers.
 BEFORE = {405, 406, 408, 411, 414, 417, 431, 501}
@@ -44,6 +45,8 @@ class Described:
                 return None
             return f"{operation['operationId']} does not say that it answers {status}: {body[:300]!r}"
         content = response.get("content", {})
+        if not content and not kind:
+            return None
         if kind not in content:
             return f"{operation['operationId']} {status} does not say that it answers {kind or 'nothing'}"
         if not kind.endswith("json"):
@@ -92,6 +95,7 @@ def held_to_the_document(app: Litestar) -> dict[str, list[Any]]:
         if operation is None:
             return
         await reply.aread()
+        await held_to_its_tag(reply, operation["operationId"])
         kind = reply.headers.get("content-type", "").partition(";")[0]
         fault = described(app).faults(operation, reply.status_code, kind, reply.content)
         assert fault is None, f"{request.method} {request.url.path}: {fault}"

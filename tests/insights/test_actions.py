@@ -10,9 +10,11 @@ from litestar import Litestar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+import tagged
 from build import council
 from calls import Call, ok, problem
 from insights.scenes import BODIES, STORIES, Scene, Sent, scene
+from procure.document import conditions
 from procure.insights.actions.rules import Act, because
 from procure.kit.actor import ANYONE, Actor, PersonNeeded, SamePerson
 from procure.kit.errors import Fact
@@ -43,11 +45,36 @@ async def test_what_is_said_is_what_happens(
                     if (once := (action["operation"], str(action["because"]))) in seen:
                         continue
                     seen |= {once} if action["because"] in (["scope-missing"], ["unauthenticated"]) else set()
+                    if action["allowed"] and (once := (action["operation"], "held")) not in seen:
+                        seen.add(once)
+                        await held_to_what_was_seen(at, call, actor, resource, action)
                     reply = await tried(at, call, actor, resource, action)
                     told = f"{state}: {name}: {action}: {reply.text}"
                     assert reply.is_success if action["allowed"] else slug_of(reply) in action["because"], told
     assert said[True]
     assert said[False]
+
+
+async def held_to_what_was_seen(
+    at: Scene, call: Call, actor: Actor | None, resource: str, action: dict[str, Any]
+) -> None:
+    """What could be done is not, on a tag of something else; and where nothing is there to have been seen, no tag is taken."""
+    use = conditions.uses(call.app)[action["operation"]]
+    stale = await tried(at, call, actor, resource, action, seen='"of-something-else"')
+    if use.resource is None:
+        problem(stale, 400, "condition-unexpected")
+        return
+    problem(stale, 412, "changed-since-read")
+    problem(
+        await tried(at, call, actor, resource, action, seen='W/"of-something-else", "and-another"'),
+        412,
+        "changed-since-read",
+    )
+    if use.is_required:
+        for seen in (None, "*"):
+            problem(await tried(at, call, actor, resource, action, seen=seen), 428, "if-match-missing")
+    else:
+        assert (await tried(at, call, actor, resource, action, seen="*")).is_success
 
 
 async def tasks(call: Call, actor: Actor) -> dict[tuple[str, str, str | None], str | None]:
@@ -120,16 +147,18 @@ async def actions(call: Call, actor: Actor | None, resource: str) -> list[dict[s
     return items
 
 
-async def tried(at: Scene, call: Call, actor: Actor | None, resource: str, action: dict[str, Any]) -> Any:
+async def tried(at: Scene, call: Call, actor: Actor | None, resource: str, action: dict[str, Any], **more: Any) -> Any:
     """The reply to the act, which is undone at once."""
     sent = Sent(at, UUID(resource.rpartition("/")[2]), action["about"])
     body = await BODIES[action["operation"]](sent) if action["operation"] in BODIES else None
     path = await path_of(at, sent, action)
     await at.db.commit()
     point = await at.connection.begin_nested()
+    tagged.forget()
     try:
-        return await call(action["method"], actor, path, body)
+        return await call(action["method"], actor, path, body, **more)
     finally:
+        tagged.forget()
         await point.rollback()
 
 

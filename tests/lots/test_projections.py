@@ -36,8 +36,9 @@ async def both(db: AsyncSession, driver: SessionDriver, buyer: Council, lot: Lot
     """One lot, in its present state, read and listed both ways."""
     await db.commit()
     now = await clock.now(db)
-    read = await projections.read_lot(driver, buyer.officer, lot.id)
+    read, etag = await projections.read_lot(driver, buyer.officer, lot.id)
     assert msgspec.json.decode(read, type=LotView) == LotView.of(lot, now)
+    assert etag == LotView.of(lot, now).etag
     assert set(msgspec.json.decode(read)) == set(msgspec.to_builtins(LotView.of(lot, now)))
     listed = await projections.list_lots(driver, buyer.officer, paging())
     assert msgspec.json.decode(listed, type=Page[LotSummary]).items == [LotSummary.of(lot, now)]
@@ -66,10 +67,10 @@ async def test_what_is_kept_is_never_older_than_the_row_whoever_wrote_it(
 ) -> None:
     lot = await published_lot(db, await council(db), vault)
     await db.commit()
-    assert b"A title of the owner's" not in await projections.read_lot(driver, ANYONE, lot.id)
+    assert b"A title of the owner's" not in (await projections.read_lot(driver, ANYONE, lot.id))[0]
     for title in ("A title of the owner's", "And another"):  # without a new version, twice in one transaction
         await db.execute(text("UPDATE lots SET title = :title WHERE id = :id"), {"title": title, "id": lot.id})
-        assert title.encode() in await projections.read_lot(driver, ANYONE, lot.id)
+        assert title.encode() in (await projections.read_lot(driver, ANYONE, lot.id))[0]
 
 
 async def test_a_draft_that_its_buyer_has_read_stays_unseen_by_others(db: AsyncSession, driver: SessionDriver) -> None:
@@ -87,10 +88,10 @@ async def test_what_is_kept_is_bounded_and_holds_one_state_of_a_lot(
     buyer = await council(db)
     first, second = await drafted_lot(db, buyer), await drafted_lot(db, buyer)
     await db.commit()
-    size = len(await projections.read_lot(driver, buyer.officer, first.id))
+    size = len((await projections.read_lot(driver, buyer.officer, first.id))[0])
     monkeypatch.setattr(projections, "_kept", LRUCache(1.5 * size, getsizeof=projections.size))
     for lot in (first, first, second):
-        body = await projections.read_lot(driver, buyer.officer, lot.id)
+        body, _ = await projections.read_lot(driver, buyer.officer, lot.id)
         assert [kept.body for kept in projections._kept.values()] == [body]
         await db.execute(text("UPDATE lots SET title = title || '.' WHERE id = :id"), {"id": lot.id})
 
@@ -101,7 +102,7 @@ async def test_instants_are_answered_in_utc_with_a_z(
     buyer = await council(db)
     lot = await published_lot(db, buyer, vault)
     await db.commit()
-    body = msgspec.json.decode(await projections.read_lot(driver, ANYONE, lot.id))
+    body = msgspec.json.decode((await projections.read_lot(driver, ANYONE, lot.id))[0])
     assert body["closes_at"] == lot.closes_at.isoformat().replace("+00:00", "Z")
     assert all(body[name].endswith("Z") for name in ("published_at", "created_at", "enquiries_close_at"))
 

@@ -82,7 +82,9 @@ class ContractController(Controller):
         self, db: Db, actor: Caller, seen: AsSeen, contract_id: FromPath[UUID]
     ) -> Response[ContractDocument]:
         """The exact bytes that both sides sign: canonical JSON, whose SHA-256 is the contract's `digest`."""
-        return encoded(*await service.document_of(db, actor, contract_id, seen))
+        etag = service.document_etag(await service.find_contract(db, actor, contract_id))
+        seen.check(etag)
+        return encoded(await service.document_of(db, actor, contract_id), etag)
 
     @post(
         "/awards/{award_id:uuid}/contract",

@@ -86,13 +86,18 @@ async def list_contracts(
     return [(contract, ContractStatus(current)) for contract, current in rows]
 
 
-async def document_of(db: AsyncSession, actor: Actor, contract_id: UUID, seen: Seen) -> tuple[bytes, str]:
-    """The exact bytes that are signed, which never change, and their tag; raises ChangedSinceRead, NotModified."""
-    contract = await find_contract(db, actor, contract_id)
-    etag = tag_of(ContractDocument, contract.digest.hex())
-    seen.check(etag)
-    document = await db.scalars(select(Contract.document).where(Contract.id == contract.id))
-    return document.one(), etag
+async def document_of(db: AsyncSession, actor: Actor, contract_id: UUID) -> bytes:
+    """The exact bytes that are signed."""
+    statement = visible_contracts(actor).where(Contract.id == contract_id).with_only_columns(Contract.document)
+    document = await db.scalar(statement)
+    if document is None:
+        raise _not_found()
+    return document
+
+
+def document_etag(contract: Contract) -> str:
+    """The tag of the document, which never changes."""
+    return tag_of(ContractDocument, contract.digest.hex())
 
 
 async def check_seen(db: AsyncSession, seen: Seen, contract: Contract) -> None:

@@ -14,6 +14,8 @@ from procure.kit.ids import unordered_id
 CALLS_AT_ONCE = 8
 TRIES_MAX = 8
 RETRY_DELAY_MAX_S = 10.0
+#: Acts that are done on sight: what they stand under is read first, and its tag is sent with them, as with every edit.
+ON_SIGHT = {"activate", "approve", "decide", "open", "publish", "sign"}
 #: A token is renewed this long before it ends.
 TOKEN_SPARE_S = 60.0
 
@@ -113,6 +115,8 @@ class Api:
 
     async def _request(self, seat: Seat | None, method: str, path: str, **request: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {await self._token(seat)}"} if seat else {}
+        if shown := _to_be_read(method, path):
+            headers["If-Match"] = (await self._send("GET", shown, headers=headers)).headers.get("etag", '"unseen"')
         if method != "GET":
             headers["Idempotency-Key"] = str(
                 unordered_id()
@@ -164,6 +168,14 @@ class Api:
             await asyncio.sleep(_retry_after_s(reply))
         assert reply is not None
         return reply
+
+
+def _to_be_read(method: str, path: str) -> str | None:
+    """Where what is edited or approved is read; None where it need not have been."""
+    if method == "PATCH":
+        return path
+    resource, _, act = path.rpartition("/")
+    return resource if method == "POST" and act in ON_SIGHT else None
 
 
 def _retry_after_s(reply: httpx.Response) -> float:

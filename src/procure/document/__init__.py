@@ -21,7 +21,7 @@ from litestar.routes import BaseRoute
 from litestar.types import ControllerRouterHandler
 
 from procure import __version__
-from procure.document import keys, links, parameters, replies
+from procure.document import conditions, keys, links, parameters, replies
 from procure.document.schemas import bound, components, handlers, with_plain_names
 from procure.document.texts import DESCRIPTION, TAGS
 from procure.kit.scopes import Scope
@@ -79,13 +79,14 @@ def build(app: Litestar) -> dict[str, Any]:
     document["servers"][0]["x-internal"] = False
     document = with_plain_names(document)
     schemas = document["components"]["schemas"]
-    uses = keys.uses(app)
+    uses, tagged = keys.uses(app), conditions.uses(app)
     deprecations = {str(one.operation_id): one.opt.get("deprecation") for one in handlers(app)}
     for operation in _operations(document):
         if not operation["deprecated"]:
             del operation["deprecated"]
         parameters.tidy(operation)
         keys.add(operation, uses[operation["operationId"]])
+        conditions.add(operation, tagged[operation["operationId"]])
         _tidy_request(operation, schemas)
         replies.complete(operation, schemas)
         if deprecation := deprecations.get(operation["operationId"]):

@@ -9,6 +9,7 @@ import msgspec
 
 from procure.document.schemas import INT32_MAX
 from procure.kit.deprecation import Deprecation
+from procure.kit.etags import IF_MATCH
 from procure.kit.idempotency import HEADER
 from procure.kit.problems import PROBLEM_JSON
 
@@ -38,6 +39,11 @@ _WITH_KEY = {
     "422": ("The key was used for another request.", "idempotency-key-reused"),
 }
 _WITHOUT_KEY = {"400": ("This needs an `Idempotency-Key`.", "idempotency-key-missing")}
+_WITH_CONDITION = {
+    "400": ("The condition is not `*`, nor a list of entity tags.", "condition-invalid"),
+    "412": ("It has changed since you read it: read it again.", "changed-since-read"),
+}
+_WITHOUT_CONDITION = {"428": ("This needs `If-Match`, with the tag of what you read.", "if-match-missing")}
 
 #: Headers of replies, by name, as `components.headers`.
 HEADERS: dict[str, dict[str, Any]] = {
@@ -48,6 +54,10 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Access-Control-Allow-Origin": {
         "description": "Only to a page of an origin that this service names in its settings; without one, to no page of another origin.",
         "schema": {"type": "string", "format": "uri", "maxLength": 2000},
+    },
+    "ETag": {
+        "description": "The strong entity tag of what is answered, as it is shown to you now: send it in `If-None-Match` or `If-Match`.",
+        "schema": {"type": "string", "pattern": '^"[A-Za-z0-9_-]+"$', "minLength": 18, "maxLength": 18},
     },
     "Retry-After": {
         "description": "Seconds until it is worth trying again.",
@@ -104,8 +114,11 @@ def _add_problems(operation: dict[str, Any]) -> None:
         known.append(_WITHOUT_TOKEN if {} in operation["security"] else _WITH_TOKEN)
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
         known.append(_WITH_BODY)
-    if key := next((one for one in operation.get("parameters", []) if one["name"] == HEADER), None):
+    named = {one["name"]: one for one in operation.get("parameters", [])}
+    if key := named.get(HEADER):
         known += [_WITH_KEY, _WITHOUT_KEY] if key["required"] else [_WITH_KEY]
+    if condition := named.get(IF_MATCH):
+        known += [_WITH_CONDITION, _WITHOUT_CONDITION] if condition["required"] else [_WITH_CONDITION]
     responses = operation["responses"]
     for status, (text, slug) in (one for group in known for one in group.items()):
         # Litestar's own form of a 400 is not ours.

@@ -45,13 +45,13 @@ def _bodies(handler: HTTPRouteHandler) -> Iterator[Any]:
     asked = handler.parsed_fn_signature.parameters.get("data")
     answered = [spec.data_container for spec in (handler.responses or {}).values()]
     for type_ in (asked and asked.annotation, handler.parsed_fn_signature.return_type.annotation, *answered):
-        inner = _answered(type_)
+        inner = answer_of(type_)
         origin = get_origin(inner) or inner
         if isinstance(origin, type) and issubclass(origin, msgspec.Struct):
             yield inner
 
 
-def _answered(type_: Any) -> Any:
+def answer_of(type_: Any) -> Any:
     """`Response[LotView]` answers a LotView."""
     origin = get_origin(type_)
     return get_args(type_)[0] if isinstance(origin, type) and issubclass(origin, Response) else type_

@@ -7,6 +7,8 @@ time, and pays deliverable by deliverable as each is accepted.
 Money is net, as decimal strings. Instants are RFC 3339 in UTC. Every error is `application/problem+json` (RFC 9457) with all faults of
 a body in `errors`, by JSON Pointer. Lists answer `items` and `next`, the address of the next page.
 Every write takes an `Idempotency-Key`, a new UUID for each act and the same one for each retry: it is done once, and answered the same.
+Every resource has a strong `ETag`. `If-None-Match` saves you what you have already (304). Who approves or edits says in `If-Match` what
+they have read: if it has changed since, nothing is done (412). Other acts take it too, and go without. Lists have no tag.
 Text is kept in Unicode's NFC, trimmed; what no reader sees is refused. Path and query have at most 8 KB (414), all headers 32 KB (431).
 
 The demonstration replays real notices of UK Contracts Finder: contains public sector information licensed under the

@@ -77,15 +77,15 @@ class ApiRequest(Request[Actor, None, State]):
 class ApiResponse(Response[Any]):
     """A reply that is encoded once, before the commit: what is kept for an Idempotency-Key is what is sent.
 
-    A view that has a tag is answered with it; but to a PUT, where a tag would say that what was sent is kept as it is, and is what a
-    GET gives (RFC 9110, section 9.3.4).
+    A view that has a tag is answered with it. But to a PUT, where a tag would say that what was sent is kept as it is, and is what a
+    GET gives (RFC 9110, section 9.3.4); and on trial, whose version is going to be another one's.
     """
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **more: Any) -> ASGIResponse:
-        etag = getattr(self.content, "etag", None)
-        if etag is not None and request.method != HttpMethod.PUT:
-            self.headers["ETag"] = etag
         once = once_of(request)
+        etag = getattr(self.content, "etag", None)
+        if etag is not None and request.method != HttpMethod.PUT and not isinstance(once, Trial):
+            self.headers["ETag"] = etag
         if once is None:
             return super().to_asgi_response(app, request, **more)
         return once.reply or once.replied(super().to_asgi_response(app, request, **more))

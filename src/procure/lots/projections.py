@@ -151,8 +151,13 @@ async def read_lot(driver: Driver, actor: Actor, lot_id: UUID, seen: Seen = UNCO
     if kept is None or (kept.row, kept.status) != (state["row"], state["status"]):
         read = _row(await driver.rows(_READ, lot_id, actor.buyer_id))
         etag = LotView.tag(lot_id, read["version"], read["status"])
-        kept = _kept[lot_id] = _Kept(read["row"], read["status"], etag, read["body"].encode())
+        kept = _kept[lot_id] = _Kept(read["row"], read["status"], etag, _written(read["body"]))
     return kept.body, kept.etag
+
+
+def _written(body: str) -> bytes:
+    """To the byte as an act's reply has it, which has the same tag: PostgreSQL sets spaces in its documents, and sorts their names."""
+    return msgspec.json.encode(msgspec.json.decode(body, type=LotView))
 
 
 def _row(rows: list[Any]) -> Any:

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.kit import body
 from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
-from procure.kit.errors import Fact, Fault, Forbidden, Malformed
+from procure.kit.errors import Fact, Fault, Forbidden, Malformed, Unauthenticated
 from procure.kit.headers import is_preflight
 from procure.kit.idempotency import HEADER, IdempotencyKeyMissing, Key, KeyedRequest, read_key
 from procure.kit.ids import new_id
@@ -29,6 +29,7 @@ from procure.kit.intake import ADDRESS_TOLD
 from procure.kit.logs import REQUEST_ID, request_log
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
 from procure.kit.problems import ParametersInvalid, allowed_methods, handlers_at, on_fact
+from procure.kit.rates import Rates, take_turn
 from procure.kit.scopes import Scope as Permission
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -89,9 +90,18 @@ def confidential(scope: Permission, *, key: Key = Key.HONOURED) -> dict[str, Any
     return {"opt": {"scope": scope, "key": key, "confidential": True}, "security": [{"oauth2": [scope.value]}]}
 
 
-def public() -> dict[str, Any]:
-    """Keyword arguments of a route that anyone may call; a token that is sent is honoured, and refused if it is bad."""
-    return {"opt": {"public": True}, "security": [{}, {"oauth2": []}]}
+def bidding() -> dict[str, Any]:
+    """As `confidential`, for what hands in, replaces and takes back bids: once for each key, and with a quota of their own."""
+    route = confidential(Permission.BIDS_SUBMIT, key=Key.REQUIRED)
+    return {**route, "opt": {**route["opt"], "rate": "bids"}}
+
+
+def public(*, limited: bool = True) -> dict[str, Any]:
+    """Keyword arguments of a route that anyone may call; a token that is sent is honoured, and refused if it is bad.
+
+    `limited`: how often is bounded. Not for those who watch over the service: what they are refused they take for its end.
+    """
+    return {"opt": {"public": True, "rate": "address" if limited else "none"}, "security": [{}, {"oauth2": []}]}
 
 
 def client_credentials() -> dict[str, Any]:
@@ -105,18 +115,42 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     A `before_request` hook, not a guard: Litestar copies the handler for each guard of each request.
     """
     handler = request.route_handler
-    request.scope["state"]["is_confidential"] = bool(handler.opt.get("confidential"))
+    state = request.scope["state"]
+    state["is_confidential"], state["rate"] = bool(handler.opt.get("confidential")), handler.opt.get("rate")
     refuse_unknown_parameters(request, handler)
     scope: Permission | None = handler.opt.get("scope")
     if scope is None and (not _honours_token(handler) or "authorization" not in request.headers):
         request.scope["user"] = ANYONE
+        if is_limited(handler):
+            _rates(request).charge_address(request.scope)
         return
-    actor = await request.app.state.authenticate(request)
+    actor = await _authenticated(request)
     request.scope["user"] = actor
     if scope is not None and scope not in actor.scopes:
         raise ScopeMissing(f"This needs the scope `{scope}`; ask for it, and hold a role that has it.")
     refuse_unread_body(request, handler)
-    request.scope["state"]["once"] = await _once(request, handler, actor)
+    state["once"] = await _once(request, handler, actor)
+    await take_turn(_rates(request), request.scope)
+
+
+async def _authenticated(request: Request[Any, Any, Any]) -> Actor:
+    """Who is calling. Whoever shows a token that does not hold is a caller without one."""
+    try:
+        actor: Actor = await request.app.state.authenticate(request)
+    except Unauthenticated:
+        _rates(request).charge_address(request.scope)
+        raise
+    return actor
+
+
+def is_limited(handler: BaseRouteHandler) -> bool:
+    """Whether callers of an operation have a quota here; the token endpoint counts failures instead (`identity.failures`)."""
+    return handler.opt.get("rate") != "none" and not handler.opt.get("own_credentials")
+
+
+def _rates(request: Request[Any, Any, Any]) -> Rates:
+    rates: Rates = request.app.state.rates
+    return rates
 
 
 def key_use(handler: BaseRouteHandler) -> Key:
@@ -327,6 +361,7 @@ __all__ = [
     "Db",
     "PageAsked",
     "authorise",
+    "bidding",
     "client_credentials",
     "confidential",
     "encoded",

@@ -30,6 +30,7 @@ from procure.identity.failures import Failures
 from procure.identity.signing import SigningKey
 from procure.journal.service import record_refusal
 from procure.kit import clock, logs
+from procure.kit.coding import with_coding
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
 from procure.kit.driver import Driver, PooledDriver, SessionDriver
 from procure.kit.headers import cors, with_headers
@@ -133,7 +134,9 @@ def create_app(
         logging_config=None,
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
-    answering = with_request_id(with_limits(with_rates(with_options(with_whole_body(app.asgi_handler)), rates)))
+    answering = with_request_id(
+        with_coding(with_limits(with_rates(with_options(with_whole_body(app.asgi_handler)), rates)))
+    )
     app.asgi_handler = with_headers(answering, is_tls=settings.base_url.startswith("https:"))
     return app
 

@@ -13,9 +13,10 @@ from litestar.routes import BaseRoute
 from litestar.types import ControllerRouterHandler
 
 from procure import __version__
-from procure.kit.http import key_use
+from procure.kit.http import is_limited, key_use
 from procure.kit.idempotency import HEADER, KEY_MAX, KEY_MIN, REPLAYED, Key
 from procure.kit.problems import PROBLEM_JSON
+from procure.kit.rates import TooManyRequests
 from procure.kit.scopes import Scope
 
 DESCRIPTION = """\
@@ -25,6 +26,8 @@ time, and pays deliverable by deliverable as each is accepted.
 Money is net, as decimal strings. Instants are RFC 3339 in UTC. Every error is `application/problem+json` (RFC 9457) with all faults of
 a body in `errors`, by JSON Pointer. Lists answer `items` and `next`, the address of the next page.
 Every write takes an `Idempotency-Key`, a new UUID for each act and the same one for each retry: it is done once, and answered the same.
+Each client has a quota, told in `RateLimit`; beyond it the answer is a 429 with `Retry-After`. A first bid for a lot is never refused so.
+Replies are coded as zstd or gzip where `Accept-Encoding` asks and it pays; bodies are sent without a content coding (415).
 Text is kept in Unicode's NFC, trimmed; what no reader sees is refused. Path and query have at most 8 KB (414), all headers 32 KB (431).
 
 The demonstration replays real notices of UK Contracts Finder: contains public sector information licensed under the
@@ -76,6 +79,28 @@ _WITH_BODY = {
 }
 
 
+#: As `components.headers`; the forms are those of draft-ietf-httpapi-ratelimit-headers-11.
+_LIMIT_HEADERS = {
+    "RateLimit": {
+        "description": "What you have left under the named policy: `r` requests, and no more than those in the next `t` seconds."
+        " Not there where the operator has switched the limit off, or the reply came before anybody was asked who is calling.",
+        "schema": {"type": "string", "pattern": '^"[a-z]{1,20}";r=[0-9]{1,7};t=[0-9]{1,4}$', "maxLength": 42},
+        "example": '"client";r=2995;t=1',
+    },
+    "RateLimit-Policy": {
+        "description": "The policy that this request counts for: `q` requests in `w` seconds, evenly refilled. `client`: of a client"
+        " with a token. `address`: of callers without one. `bids`: bids received of one client for one lot.",
+        "schema": {"type": "string", "pattern": '^"[a-z]{1,20}";q=[0-9]{1,7};w=[0-9]{1,4}$', "maxLength": 42},
+        "example": '"client";q=3000;w=60',
+    },
+    "Retry-After": {
+        "description": "Seconds until it is worth trying again.",
+        "schema": {"type": "integer", "format": "int32", "minimum": 0, "maximum": 2147483647},
+        "example": 1,
+    },
+}
+
+
 class _Nowhere(Router):
     """Takes no route: Litestar would serve its own raw document beside ours, and a page of its own for what there is not."""
 
@@ -114,11 +139,14 @@ def build(app: Litestar) -> dict[str, Any]:
     """The whole document as plain values, keys in a stable order."""
     document: dict[str, Any] = msgspec.to_builtins(app.openapi_schema.to_schema(), str_keys=True)
     examples = _examples()
-    uses = _key_uses(app)
+    uses, limited = _key_uses(app), _limited(app)
+    document["components"]["headers"] = _LIMIT_HEADERS
     for operation in _operations(document):
         if (use := uses[operation["operationId"]]) is not Key.IGNORED:
             _add_key(operation, use)
         _add_problems(operation)
+        if operation["operationId"] in limited:
+            _add_limits(operation)
         _add_request_example(operation, examples)
     for name, schema in document["components"]["schemas"].items():
         if name in examples:
@@ -163,6 +191,27 @@ def _add_key(operation: dict[str, Any], use: Key) -> None:
     for status, response in operation["responses"].items():
         if status.startswith("2"):
             response["headers"] = {**response.get("headers", {}), REPLAYED: replayed}
+
+
+def _limited(app: Litestar) -> set[str]:
+    """The ids of the operations whose callers have a quota."""
+    handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", ())]
+    return {str(handler.operation_id) for handler in handlers if is_limited(handler)}
+
+
+def _add_limits(operation: dict[str, Any]) -> None:
+    """What is left in the replies of what was done, and the refusal of those that have nothing left."""
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    fact = TooManyRequests
+    responses = operation["responses"]
+    responses["429"] = {"description": f"`{fact.slug}`: {(fact.__doc__ or '').splitlines()[0]}", "content": content}
+    for status, response in responses.items():
+        names = ["RateLimit", "RateLimit-Policy"] if status.startswith("2") or status == "429" else []
+        names += ["Retry-After"] if status == "429" else []
+        told = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        if told:
+            response["headers"] = {**response.get("headers", {}), **told}
+    operation["responses"] = dict(sorted(responses.items()))
 
 
 def _add_problems(operation: dict[str, Any]) -> None:

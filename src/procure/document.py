@@ -147,6 +147,8 @@ def build(app: Litestar) -> dict[str, Any]:
         _add_problems(operation)
         if operation["operationId"] in limited:
             _add_limits(operation)
+        if (refused := operation["responses"].get("429")) is not None:
+            refused["headers"] = {**refused.get("headers", {}), "Retry-After": _told("Retry-After")}
         _add_request_example(operation, examples)
     for name, schema in document["components"]["schemas"].items():
         if name in examples:
@@ -206,12 +208,14 @@ def _add_limits(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     responses["429"] = {"description": f"`{fact.slug}`: {(fact.__doc__ or '').splitlines()[0]}", "content": content}
     for status, response in responses.items():
-        names = ["RateLimit", "RateLimit-Policy"] if status.startswith("2") or status == "429" else []
-        names += ["Retry-After"] if status == "429" else []
-        told = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-        if told:
+        if status.startswith("2") or status == "429":
+            told = {name: _told(name) for name in ("RateLimit", "RateLimit-Policy")}
             response["headers"] = {**response.get("headers", {}), **told}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _told(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/headers/{name}"}
 
 
 def _add_problems(operation: dict[str, Any]) -> None:

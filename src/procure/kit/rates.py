@@ -11,17 +11,19 @@ from time import monotonic
 from uuid import UUID
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
 from procure.kit.addresses import Addresses
 from procure.kit.buckets import Buckets, Quota
 from procure.kit.errors import Fact
+from procure.kit.idempotency import REPLAYED
 from procure.kit.settings import Settings
 from procure.kit.turns import Turns
 
 WINDOW_S = 60
 #: Bids of one client that are in hand at once. The whole request has arrived by then: nobody waits for a slow line.
 BIDS_AT_ONCE = 4
+_REPLAYED = REPLAYED.lower().encode()
 
 
 class TooManyRequests(Fact):
@@ -113,7 +115,7 @@ def with_rates(app: ASGIApp, rates: Rates) -> ASGIApp:
 
         async def send_with_rates(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if "bid" in state and message["status"] < 300:
+                if "bid" in state and message["status"] < 300 and not _is_replay(message):
                     rates.received(scope, state["bid"])
                 if "rate_limit" in state:
                     message["headers"] = [*message.get("headers", []), *state["rate_limit"]]
@@ -126,3 +128,8 @@ def with_rates(app: ASGIApp, rates: Rates) -> ASGIApp:
                 rates.turns.leave(state["turn"])
 
     return handle
+
+
+def _is_replay(start: HTTPResponseStartEvent) -> bool:
+    """Whether the reply tells of a bid that was received, and counted, before."""
+    return any(name == _REPLAYED for name, _ in start["headers"])

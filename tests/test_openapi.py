@@ -262,6 +262,40 @@ def test_examples_of_problems_are_problems_of_their_status(operations: list[tupl
                 assert str(problem.status) == status, (method, path)
 
 
+def test_every_operation_tells_its_quota_and_refuses_beyond_it(
+    described: dict[str, Any], operations: list[tuple[str, str, dict[str, Any]]]
+) -> None:
+    """But for those that watch over the service, and the token endpoint, which slows down failures alone."""
+    quota = {"RateLimit", "RateLimit-Policy"}
+    without = set()
+    for path, method, operation in operations:
+        responses = operation["responses"]
+        told = [quota <= one.get("headers", {}).keys() for status, one in responses.items() if status[0] == "2"]
+        refused = responses.get("429", {}).get("headers", {}).keys()
+        if not any(told):
+            without.add(operation["operationId"])
+            assert not refused & quota, (method, path)
+            continue
+        assert all(told), (method, path)
+        assert refused >= quota | {"Retry-After"}, (method, path)
+    assert without == {"getLiveness", "getReadiness", "getToken"}
+    token = described["paths"]["/oauth/token"]["post"]["responses"]["429"]
+    assert token["headers"].keys() == {"Retry-After"}
+    assert token["content"].keys() == {"application/json"}
+
+
+def test_the_headers_of_replies_have_a_form_and_a_bound(described: dict[str, Any]) -> None:
+    headers = described["components"]["headers"]
+    assert {"RateLimit", "RateLimit-Policy", "Retry-After"} <= headers.keys()
+    for name, header in headers.items():
+        schema = header["schema"]
+        if schema["type"] == "integer":
+            assert schema["minimum"] <= header["example"] <= schema["maximum"], name
+        else:
+            assert re.search(schema["pattern"], header["example"]), name
+            assert len(header["example"]) <= schema["maxLength"], name
+
+
 # --- bodies ---------------------------------------------------------------------------------------------------------
 
 

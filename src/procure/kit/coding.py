@@ -45,7 +45,7 @@ _MEMBER = re.compile(
     r"([a-z0-9!#$%&'*+.^_`|~-]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE
 )
 _CODED_TAG = re.compile(rb'-(gzip|zstd)"')
-_CONDITIONS = frozenset({b"if-match", b"if-none-match"})
+_READ = frozenset({b"accept-encoding", b"if-match", b"if-none-match"})
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -71,6 +71,8 @@ class _Compressor(Protocol):
 @lru_cache(maxsize=256)
 def asked(accept_encoding: bytes) -> Asked:
     """What the header's value asks for; members that can't be read ask for nothing. Of equals zstd comes before gzip."""
+    if not accept_encoding or len(accept_encoding) > ASKED_MAX:
+        return Asked(None, takes_plain=True)
     weights: dict[str, float] = {}
     for member in accept_encoding.decode("latin-1").split(","):
         if found := _MEMBER.fullmatch(member.strip(" \t")):
@@ -118,12 +120,15 @@ def with_coding(app: ASGIApp) -> ASGIApp:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        said = b",".join([value for name, value in scope["headers"] if name == b"accept-encoding"])
-        wanted = asked(said) if said and len(said) <= ASKED_MAX else Asked(None, takes_plain=True)
+        said = [header for header in scope["headers"] if header[0] in _READ]
+        if not said:
+            await app(scope, receive, send)
+            return
+        wanted = asked(b",".join([value for name, value in said if name == b"accept-encoding"]))
         if wanted.coding is None and not wanted.takes_plain:
             await _refuse(scope, receive, send)
             return
-        is_named = _plain_conditions(scope, wanted.coding)
+        is_named = len(said) > 1 and _plain_conditions(scope, wanted.coding)
         if wanted.coding is None:
             await app(scope, receive, send)
             return
@@ -147,12 +152,9 @@ def _plain_conditions(scope: Scope, coding: str | None) -> bool:
     Whatever coding a caller has read a version in, it may change it (If-Match). What it has kept is still what it would get now only
     if that is of the same coding.
     """
-    headers = scope["headers"]
-    if not any(name in _CONDITIONS for name, _ in headers):
-        return False
     meant: RawHeaders = []
     is_named = False
-    for name, value in headers:
+    for name, value in scope["headers"]:
         plain = value
         if name == b"if-match":
             plain = plain_tags(value)
@@ -174,14 +176,14 @@ class _Coded:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            if _can_be_coded(self._scope, message):
+            if _can_be_coded(self._scope, message, 0 if self._must else SIZE_MIN):
                 self._start = message
                 return
             if message["status"] == 304 and self._is_named:
                 message["headers"] = _tagged(list(message["headers"]), self._coding)
             await self._send(message)
         elif message["type"] == "http.response.body" and (self._start or self._stream):
-            await self._send_body(message["body"], is_last=not message.get("more_body", False))
+            await self._send_body(message.get("body", b""), is_last=not message.get("more_body", False))
         else:
             await self._send(message)
 
@@ -231,11 +233,13 @@ def _tagged(headers: RawHeaders, coding: str) -> RawHeaders:
     return [(name, coded_tag(value, coding) if name == b"etag" else value) for name, value in headers]
 
 
-def _can_be_coded(scope: Scope, start: HTTPResponseStartEvent) -> bool:
+def _can_be_coded(scope: Scope, start: HTTPResponseStartEvent, size_min: int) -> bool:
     """Whether a reply has a body that a coding makes smaller, and no secret in it."""
     if start["status"] in {204, 206, 304} or scope["state"].get("is_confidential"):
         return False
     said = dict(start["headers"])
+    if int(said.get(b"content-length", size_min)) < size_min:
+        return False
     kind, keeping = said.get(b"content-type", b""), said.get(b"cache-control", b"")
     if b"content-encoding" in said or _KINDS.match(kind) is None or _NO_TRANSFORM.search(keeping):
         return False

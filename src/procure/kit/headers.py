@@ -55,6 +55,7 @@ def with_headers(app: ASGIApp, *, is_tls: bool) -> ASGIApp:
                 if b"cache-control" not in said:
                     given.append((b"cache-control", _keeping(scope, message["status"])))
                 given.append(_VARY)
+                given += scope.get("state", {}).get("rate_limit", ())
                 message["headers"] = given
             await send(message)
 

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from time import monotonic
 from uuid import UUID
 
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
 from procure.kit.addresses import Addresses
@@ -41,7 +41,7 @@ class _Limit:
         self._policy = (b"ratelimit-policy", f'"{name}";q={quota};w={WINDOW_S}'.encode())
 
     def tell(self, scope: Scope, quota: Quota) -> None:
-        """Say it with the reply; raises TooManyRequests if nothing was left."""
+        """Have it said with the reply (`kit.headers`); raises TooManyRequests if nothing was left."""
         said = b'"%b";r=%d;t=%d' % (self.name.encode(), quota.left, quota.within_s)
         scope["state"]["rate_limit"] = self._policy, (b"ratelimit", said)
         if quota.wait_s:
@@ -104,25 +104,25 @@ async def take_turn(rates: Rates, scope: Scope) -> None:
 
 
 def with_rates(app: ASGIApp, rates: Rates) -> ASGIApp:
-    """Around the router: the caller's address, what it has left in each reply, and the end of its turn."""
+    """Around the router: the caller's address, what is counted of bids, and the end of their turn."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         rates.addresses.resolve(scope)
+        if scope["method"] == HttpMethod.GET:  # bids are written
+            await app(scope, receive, send)
+            return
         state = scope["state"]
 
-        async def send_with_rates(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                if "bid" in state and message["status"] < 300 and not _is_replay(message):
-                    rates.received(scope, state["bid"])
-                if "rate_limit" in state:
-                    message["headers"] = [*message.get("headers", []), *state["rate_limit"]]
+        async def send_and_count(message: Message) -> None:
+            if "bid" in state and message["type"] == "http.response.start" and _is_received(message):
+                rates.received(scope, state["bid"])
             await send(message)
 
         try:
-            await app(scope, receive, send_with_rates)
+            await app(scope, receive, send_and_count)
         finally:
             if "turn" in state:
                 rates.turns.leave(state["turn"])
@@ -130,6 +130,6 @@ def with_rates(app: ASGIApp, rates: Rates) -> ASGIApp:
     return handle
 
 
-def _is_replay(start: HTTPResponseStartEvent) -> bool:
-    """Whether the reply tells of a bid that was received, and counted, before."""
-    return any(name == _REPLAYED for name, _ in start["headers"])
+def _is_received(start: HTTPResponseStartEvent) -> bool:
+    """Whether the reply tells of a bid that was received, and not counted before."""
+    return start["status"] < 300 and all(name != _REPLAYED for name, _ in start["headers"])

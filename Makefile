@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 PY := $(VENV)/bin/python
+NODE := $(VENV)/bin/node
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 export PORT
@@ -14,7 +15,7 @@ $(shell rm -f $(VENV)/.project)
 endif
 
 help: ## print this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 run: $(VENV)/.runtime $(VENV)/.project ## start everything here, with a small demo marketplace; PORT=8001 moves it
 	@$(PY) -m procure dev
@@ -28,6 +29,8 @@ check: $(VENV)/.dev $(VENV)/.project ## run what CI runs: format, lint, types, i
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PY) -m procure openapi --check
+	$(PY) -m procure openapi --compare
+	@$(MAKE) -s lint-openapi
 	$(PY) -m pytest -n auto
 
 format: $(VENV)/.dev ## format the code, and mend what the linter can
@@ -36,6 +39,17 @@ format: $(VENV)/.dev ## format the code, and mend what the linter can
 
 openapi: $(VENV)/.dev $(VENV)/.project ## write openapi/procure.json from the code
 	$(PY) -m procure openapi --write
+
+examples: $(VENV)/.dev $(VENV)/.project ## record the examples of replies anew, and write openapi/procure.json
+	EXAMPLES=write $(PY) -m pytest tests/test_examples.py -k played
+	$(PY) -m procure openapi --write
+
+release-document: $(VENV)/.dev $(VENV)/.project ## at a release: keep its document as what later ones must not break
+	$(PY) -m procure openapi --release
+
+lint-openapi: node_modules/.installed ## lint openapi/procure.json: Spectral (OpenAPI, OWASP), Redocly (strict)
+	$(NODE) node_modules/.bin/spectral lint --quiet --fail-severity=hint openapi/procure.json
+	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODE) node_modules/.bin/redocly lint openapi/procure.json
 
 states: $(VENV)/.runtime $(VENV)/.project ## draw docs/states.md from the rules
 	$(PY) -m procure.states
@@ -53,7 +67,7 @@ lock: $(VENV)/.build ## choose the versions in requirements/ anew, newest ones w
 
 clean: ## delete the data of `make run` and every cache; the next run starts from nothing
 	@if [ -e .procure ]; then $(MAKE) -s $(VENV)/.runtime $(VENV)/.project && $(PY) -m procure clean; fi
-	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	@find src tests migrations benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # Installing, once. Each step leaves a stamp that is newer than what it was made from.
@@ -97,4 +111,10 @@ $(VENV)/.project: pyproject.toml $(VENV)/.runtime
 		else $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; fi
 	@pwd -P > $@
 
-.PHONY: help run test check format openapi states bench demo lock clean
+# Node comes from PyPI with the development set. No package's own script is run (`.npmrc`).
+node_modules/.installed: package-lock.json package.json .npmrc $(VENV)/.dev
+	@echo "Installing the linters of the OpenAPI document ..."
+	@$(VENV)/bin/npm ci --loglevel=error
+	@touch $@
+
+.PHONY: help run test check format openapi examples release-document lint-openapi states bench demo lock clean

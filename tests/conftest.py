@@ -8,7 +8,6 @@ import itertools
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import httpx
 import hypothesis
@@ -19,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from sqlalchemy.pool import NullPool
 
 from calls import Call
+from described import client_of
 from procure.app import create_app, vault_clock
 from procure.kit.db import Sessions, make_engine, make_sessions
 from procure.kit.driver import PooledDriver, SessionDriver
@@ -118,8 +118,7 @@ def app(settings: Settings, sessions: Sessions, vault: FileKeyring) -> Litestar:
 async def client(app: Litestar) -> AsyncGenerator[httpx.AsyncClient]:
     """The service without a network, as anyone: no token."""
     # A real 500 must fail the test's assertion on the reply, not surface as an exception that production would not show.
-    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(app) as client:
         yield client
 
 
@@ -168,8 +167,7 @@ async def world(sandboxed: Urls, tmp_path: Path) -> AsyncGenerator[World]:
     vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
     driver = PooledDriver(urls.app, size=10)  # as it is served: what commits by itself shall do so here
     app = create_app(settings, sessions=sessions, driver=driver, vault=vault)
-    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(app) as client:
         yield World(urls, settings, sessions, vault, app, client)
     await driver.close()
     await engine.dispose()

@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from calls import ok, problem
-from conftest import BASE_URL, World
+from conftest import World
+from described import client_of
 from procure import __version__
 from procure.app import create_app
 from procure.kit.settings import Settings
@@ -51,8 +52,7 @@ async def test_a_service_that_could_alter_the_journal_is_not_ready(world: World,
 async def test_a_service_without_a_sandbox_does_not_serve_from_a_sandboxs_database(world: World) -> None:
     settings = Settings(database_url=world.urls.app, keys_path=world.settings.keys_path, log_level="critical")
     strict = create_app(settings, sessions=world.sessions, vault=world.vault)
-    transport = httpx.ASGITransport(app=strict, raise_app_exceptions=False)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(strict) as client:
         body = problem(await client.get("/readyz"), 503, "not-ready")
         assert "sandbox" in body["detail"]
         await as_owner(world, "REVOKE INSERT, UPDATE ON sandbox_clock FROM procure_app")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,9 @@ def test_a_write_shows_its_key_bounded_and_whether_it_is_needed(
         assert ("idempotency-key-missing" in said[0]) == key["required"], path
         assert "idempotency-key-busy" in said[1]
         done = [one for status, one in operation["responses"].items() if status.startswith("2")]
-        assert all("Idempotency-Replayed" in one["headers"] for one in done), path
+        assert all({"Idempotency-Replayed", "Validated-Only"} <= one["headers"].keys() for one in done), path
+        (trial,) = [one for one in operation["parameters"] if one["name"] == "validate_only"]
+        assert (trial["in"], trial["required"], trial["schema"]["type"]) == ("query", False, "boolean")
         needed[operation["operationId"]] = key["required"]
     assert (needed["submitBid"], needed["sendInvoice"], needed["draftLot"]) == (True, True, False)
 
@@ -262,6 +265,35 @@ def test_examples_of_problems_are_problems_of_their_status(operations: list[tupl
                 assert str(problem.status) == status, (method, path)
 
 
+def test_what_stands_in_every_reply_stands_in_its_description(
+    operations: list[tuple[str, str, dict[str, Any]]],
+) -> None:
+    for path, method, operation in operations:
+        where = f"{method} {path}"
+        for status, response in operation["responses"].items():
+            names = {"X-Request-ID", "Access-Control-Allow-Origin"}
+            names |= {"401": {"WWW-Authenticate"}, "429": {"Retry-After"}, "503": {"Retry-After"}}.get(status, set())
+            assert names <= response["headers"].keys(), f"{where} {status}"
+            assert response["content"], f"{where} {status}"
+
+
+def test_no_reply_is_described_by_its_status_alone(operations: list[tuple[str, str, dict[str, Any]]]) -> None:
+    stock = {status.description for status in HTTPStatus} | {status.phrase for status in HTTPStatus}
+    for path, method, operation in operations:
+        for status, response in operation["responses"].items():
+            assert response["description"] not in stock, f"{method} {path} {status}"
+    put = next(operation for path, method, operation in operations if operation["operationId"] == "placeOrder")
+    assert put["responses"]["200"]["description"] != put["responses"]["201"]["description"]
+
+
+@pytest.mark.parametrize(("name", "statuses"), [("WWW-Authenticate", {"401"}), ("Retry-After", {"429", "503"})])
+def test_a_header_that_goes_with_a_status_is_named_nowhere_else(
+    operations: list[tuple[str, str, dict[str, Any]]], name: str, statuses: set[str]
+) -> None:
+    found = {at for _, _, one in operations for at, response in one["responses"].items() if name in response["headers"]}
+    assert found == statuses
+
+
 def test_every_operation_tells_its_quota_and_refuses_beyond_it(
     described: dict[str, Any], operations: list[tuple[str, str, dict[str, Any]]]
 ) -> None:
@@ -280,20 +312,87 @@ def test_every_operation_tells_its_quota_and_refuses_beyond_it(
         assert refused >= quota | {"Retry-After"}, (method, path)
     assert without == {"getLiveness", "getReadiness", "getToken"}
     token = described["paths"]["/oauth/token"]["post"]["responses"]["429"]
-    assert token["headers"].keys() == {"Retry-After"}
+    assert "Retry-After" in token["headers"]
     assert token["content"].keys() == {"application/json"}
 
 
-def test_the_headers_of_replies_have_a_form_and_a_bound(described: dict[str, Any]) -> None:
+def test_the_examples_of_headers_have_their_form(described: dict[str, Any]) -> None:
     headers = described["components"]["headers"]
-    assert {"RateLimit", "RateLimit-Policy", "Retry-After"} <= headers.keys()
-    for name, header in headers.items():
-        schema = header["schema"]
-        if schema["type"] == "integer":
-            assert schema["minimum"] <= header["example"] <= schema["maximum"], name
-        else:
-            assert re.search(schema["pattern"], header["example"]), name
-            assert len(header["example"]) <= schema["maxLength"], name
+    for name in ("RateLimit", "RateLimit-Policy"):
+        schema, example = headers[name]["schema"], headers[name]["example"]
+        assert re.search(schema["pattern"], example), name
+        assert len(example) <= schema["maxLength"], name
+
+
+# --- links ----------------------------------------------------------------------------------------------------------
+
+
+def links(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By status."""
+    return {status: response["links"] for status, response in operation["responses"].items() if "links" in response}
+
+
+def test_whatever_makes_or_acts_leads_to_a_read(operations: list[tuple[str, str, dict[str, Any]]]) -> None:
+    methods = {operation["operationId"]: method for _, method, operation in operations}
+    # A token is no resource, and the clock is read at one address.
+    alone = {"getToken", "moveSandboxClock"}
+    for _, method, operation in operations:
+        if method != "get" and operation["operationId"] not in alone:
+            succeeded = {status for status in operation["responses"] if status < "300"}
+            assert links(operation).keys() == succeeded, operation["operationId"]
+            for led in links(operation).values():
+                assert "get" in {methods[link["operationId"]] for link in led.values()}, operation["operationId"]
+
+
+def test_a_link_gives_every_place_of_its_target_from_what_there_is(
+    described: dict[str, Any], operations: list[tuple[str, str, dict[str, Any]]]
+) -> None:
+    by_name = {operation["operationId"]: operation for _, _, operation in operations}
+    checked = 0
+    for _, _, operation in operations:
+        for status, led in links(operation).items():
+            body = found_at(described, operation["responses"][status]["content"]["application/json"]["schema"]["$ref"])
+            for link in led.values():
+                wanted = {one["name"]: one["schema"] for one in places(by_name[link["operationId"]])}
+                given = {name: found(said, body, operation) for name, said in link.get("parameters", {}).items()}
+                assert {name: one.get("format") for name, one in given.items()} == {
+                    name: one.get("format") for name, one in wanted.items()
+                }, f"{operation['operationId']} {status}: {link}"
+                checked += 1
+    assert checked > 100
+
+
+def places(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in operation.get("parameters", []) if one["in"] == "path"]
+
+
+def found(expression: str, body: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what a runtime expression stands for."""
+    if pointer := re.fullmatch(r"\$response\.body#/(\w+)", expression):
+        schema: dict[str, Any] = body["properties"][pointer[1]]
+        return schema
+    place = re.fullmatch(r"\$request\.path\.(\w+)", expression)
+    assert place, expression
+    return next(one["schema"] for one in places(operation) if one["name"] == place[1])
+
+
+# --- bounds ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_text_list_and_number_has_its_bounds(described: dict[str, Any]) -> None:
+    """In replies as in requests. The clock's seconds are the one number that is no integer, and has none."""
+    wanted = {"string": {"maxLength", "enum", "const"}, "array": {"maxItems"}, "integer": {"maximum"}}
+    open_ = [
+        at
+        for at, node in nodes(described)
+        if isinstance(node, dict)
+        and "example" not in at
+        and isinstance(node.get("type"), str)
+        and node["type"] in wanted
+        and not node.keys() & wanted[node["type"]]
+    ]
+    assert not open_
+    assert sum(isinstance(node, dict) and "maxLength" in node for _, node in nodes(described)) > 500
 
 
 # --- bodies ---------------------------------------------------------------------------------------------------------

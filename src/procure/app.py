@@ -28,6 +28,8 @@ from procure.identity.authentication import Authenticator
 from procure.identity.controllers import ClientController, MemberController, MetadataController, TokenController
 from procure.identity.failures import Failures
 from procure.identity.signing import SigningKey
+from procure.insights.actions.controllers import ActionController
+from procure.insights.tasks.controllers import TaskController
 from procure.journal.service import record_refusal
 from procure.kit import clock, logs
 from procure.kit.coding import with_coding
@@ -38,6 +40,7 @@ from procure.kit.http import (
     ApiRequest,
     ApiResponse,
     authorise,
+    once_of,
     provide_actor,
     provide_db,
     provide_page,
@@ -48,6 +51,7 @@ from procure.kit.intake import with_limits, with_whole_body
 from procure.kit.problems import HANDLERS
 from procure.kit.rates import Rates, with_rates
 from procure.kit.settings import Settings, SettingsFault
+from procure.kit.trial import Trial
 from procure.lots.controllers import LotController
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
@@ -55,7 +59,8 @@ from procure.register.controllers import RegisterController, register_page
 from procure.sandbox import service as sandbox
 from procure.sandbox.controllers import SandboxController, TimeController
 from procure.vault.keyring import FileKeyring
-from procure.vault.keys import Vault
+from procure.vault.keys import Opener, Vault
+from procure.vault.trial import TrialVault
 
 ROUTES: list[ControllerRouterHandler] = [
     HealthController,
@@ -64,6 +69,7 @@ ROUTES: list[ControllerRouterHandler] = [
     OrganisationController,
     MemberController,
     ClientController,
+    ActionController,
     AwardController,
     BidController,
     ContractController,
@@ -78,6 +84,7 @@ ROUTES: list[ControllerRouterHandler] = [
     OpeningController,
     OutcomeController,
     RegisterController,
+    TaskController,
     TimeController,
     list_opened_bids,
     docs.asset,
@@ -145,9 +152,10 @@ def _pooled(settings: Settings) -> Driver:
     return PooledDriver(settings.database_url, size=settings.pool_size)
 
 
-def provide_vault(state: State) -> Vault:
+def provide_vault(request: ApiRequest, state: State) -> Opener:
+    """The vault, or on trial one that keeps nothing."""
     vault: Vault = state.vault
-    return vault
+    return TrialVault(vault) if isinstance(once_of(request), Trial) else vault
 
 
 def vault_clock(settings: Settings, driver: Driver) -> Callable[[], Awaitable[datetime]]:

@@ -1,6 +1,7 @@
 """`procure …`: every command. What a command needs is imported when it runs, so that help and starting children stay quick."""
 
 import asyncio
+import json
 import os
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from procure.kit.settings import Settings, SettingsFault
 from procure.server import PortTaken
 
 DOCUMENT = Path("openapi/procure.json")
+RELEASED = Path("openapi/released.json")
 
 
 class Misuse(click.ClickException):
@@ -109,16 +111,38 @@ def worker() -> None:
 @cli.command()
 @click.option("--check", is_flag=True, help=f"Fail if {DOCUMENT} is not what the code says.")
 @click.option("--write", is_flag=True, help=f"Write {DOCUMENT}.")
-def openapi(*, check: bool, write: bool) -> None:
-    """The OpenAPI document, printed, checked or written."""
+@click.option("--compare", is_flag=True, help=f"Fail if it breaks {RELEASED}, the last release's.")
+@click.option("--release", is_flag=True, help=f"Write {RELEASED}.")
+def openapi(*, check: bool, write: bool, compare: bool, release: bool) -> None:
+    """The OpenAPI document, printed, checked, compared or written."""
     document = _openapi_document()
-    if write:
+    if compare:
+        _compare(document)
+    elif release:
+        RELEASED.write_bytes(document)
+    elif write:
         DOCUMENT.parent.mkdir(exist_ok=True)
         DOCUMENT.write_bytes(document)
     elif not check:
         sys.stdout.buffer.write(document)
     elif not DOCUMENT.exists() or DOCUMENT.read_bytes() != document:
         raise click.ClickException(f"{DOCUMENT} is not what the code says: `make openapi` writes it.")
+
+
+def _compare(document: bytes) -> None:
+    from procure.document.breaking import breaks, is_new_line  # noqa: PLC0415
+
+    if not RELEASED.exists():
+        click.echo(f"Nothing is released yet: there is no {RELEASED} to compare with.")
+        return
+    old, new = json.loads(RELEASED.read_bytes()), json.loads(document)
+    found = breaks(old, new)
+    for said in found:
+        click.echo(said)
+    if found and not is_new_line(old["info"]["version"], new["info"]["version"]):
+        raise click.ClickException(
+            f"{len(found)} break(s) of {RELEASED}: mend them, or raise the version's first number."
+        )
 
 
 def _openapi_document() -> bytes:

@@ -1,5 +1,6 @@
 """The interactive documentation: Swagger UI from vendored assets, so that it works without internet; and the document itself."""
 
+import asyncio
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -58,7 +59,8 @@ def docs_page() -> Response[str]:
 async def openapi_json(request: ApiRequest) -> Response[bytes]:
     """The document, built once per process."""
     constant(request)
-    return Response(encoded(request.app), media_type="application/vnd.oai.openapi+json")
+    # In a thread: it takes most of a second, in which bids must not wait.
+    return Response(await asyncio.to_thread(encoded, request.app), media_type="application/vnd.oai.openapi+json")
 
 
 @cache

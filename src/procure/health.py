@@ -1,15 +1,17 @@
 """Whether the service lives, is ready, and which version it is."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, Request, get
+from msgspec import Meta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure import __version__
 from procure.journal import service as journal
 from procure.kit.errors import Unavailable
+from procure.kit.fields import Name
 from procure.kit.http import Db, public
 from procure.kit.problems import problems
 from procure.migrations import head
@@ -25,20 +27,20 @@ class NotReady(Unavailable):
 class Alive(msgspec.Struct, frozen=True):
     """The process answers."""
 
-    status: str = "alive"
+    status: Literal["alive"]
 
 
 class Ready(msgspec.Struct, frozen=True):
     """Database, migrations and rights are as they have to be."""
 
-    status: str
-    revision: str
+    status: Literal["ready"]
+    revision: Annotated[str, Meta(pattern=r"^[0-9a-z_]+$", max_length=100)]
 
 
 class Version(msgspec.Struct, frozen=True):
     """The service's version and whether it is a sandbox."""
 
-    version: str
+    version: Name
     sandbox: bool
 
 
@@ -56,7 +58,7 @@ class HealthController(Controller):
     )
     async def live(self) -> Alive:
         """Answers without touching the database."""
-        return Alive()
+        return Alive("alive")
 
     @get(
         "/readyz",

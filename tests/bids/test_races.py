@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 from uuid import UUID
 
-import httpx
 import pytest
 from sqlalchemy import column, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -23,8 +22,9 @@ from build import (
     supplier,
 )
 from calls import Call, problem
-from conftest import BASE_URL, World
+from conftest import World
 from cutting import Cut, cut_wire
+from described import client_of
 from procure.app import create_app
 from procure.bids import sealing
 from procure.bids import service as bids
@@ -263,8 +263,7 @@ async def cut_off(world: World, cut: Cut) -> AsyncGenerator[Call]:
     async with cut_wire(world.urls.app, cut) as url:
         driver = PooledDriver(url, size=4)
         app = create_app(world.settings, sessions=world.sessions, driver=driver, vault=world.vault)
-        transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        async with client_of(app) as client:
             yield Call(client, app)
         await driver.close()
 

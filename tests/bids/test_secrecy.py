@@ -4,9 +4,8 @@ import io
 import sys
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
-import httpx
 import pytest
 from litestar import Litestar
 from msgspec import structs
@@ -15,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from build import bid_document, council, move_clock, opened_bids, published_lot, sealed_lot, supplier
 from calls import Call, ok, problem
-from conftest import BASE_URL
+from described import client_of
 from procure.app import create_app
 from procure.kit import logs
 from procure.kit.actor import Actor
@@ -75,8 +74,7 @@ async def logged(
     monkeypatch.setattr(sys, "stderr", stderr)
     loud = structs.replace(settings, log_level="debug", log_format=request.param)
     app = create_app(loud, sessions=sessions, vault=vault)
-    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(app) as client:
         yield Call(client, app), lambda: written.getvalue().decode(), app
     logs.configure(level="critical", form="json")
 

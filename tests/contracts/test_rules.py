@@ -28,6 +28,7 @@ from procure.contracts.errors import (
     DigestMismatch,
     OtherSideNeeded,
     SideSigned,
+    StandstillRunning,
 )
 from procure.contracts.iterations import rules as iteration_rules
 from procure.contracts.iterations.errors import (
@@ -101,8 +102,10 @@ def test_each_contract_verb_asks_for_its_statuses(status: ContractStatus) -> Non
 
 def test_a_contract_is_signed_between_standstill_and_signing_date() -> None:
     assert raised(rules.check_signable, ContractStatus.PENDING, NOW, NOW) is ContractLapsed
-    assert rules.standstill_runs(NOW, NOW - SMALLEST)
-    assert not rules.standstill_runs(NOW, NOW)
+    for sign_from, corrected in ((NOW, None), (NOW, NOW), (NOW - SMALLEST, NOW), (NOW, NOW - SMALLEST)):
+        with pytest.raises(StandstillRunning):
+            rules.check_standstill(sign_from, corrected, NOW - SMALLEST)
+        rules.check_standstill(sign_from, corrected, NOW)
     assert raised(rules.known_standstill, None) is AwardNoticeMissing
     assert rules.known_standstill(NOW) == NOW
 

@@ -1,16 +1,15 @@
 """Many approvers open one covered lot at once, with fewer connections than requests: it is opened once, and nobody waits for ever."""
 
 import asyncio
-from typing import cast
 
-import httpx
 import msgspec
 import pytest
 from sqlalchemy import select
 
 from build import Council, council, covered_lot, move_clock, submitted_bid, supplier
 from calls import Call, problem
-from conftest import BASE_URL, World
+from conftest import World
+from described import client_of
 from procure.app import create_app
 from procure.bids import service as bids
 from procure.bids.models import Bid, LotSeal
@@ -40,8 +39,7 @@ async def sealed(world: World) -> tuple[Council, Lot, LotSeal]:
 async def test_twenty_openings_at_once_open_a_lot_once(world: World, pool_size: int) -> None:
     buyer, lot, seal = await sealed(world)
     app = create_app(msgspec.structs.replace(world.settings, pool_size=pool_size))
-    transport = httpx.ASGITransport(app=cast("object", app), raise_app_exceptions=False)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(app) as client:
         call, body = Call(client, app), {"root": seal.root.hex()}
         approvers = [buyer.approver, buyer.second_approver] * (AT_ONCE // 2)
         async with asyncio.timeout(SECONDS_MAX):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -95,7 +96,7 @@ async def _award(
     await db.flush()
     award = Award(
         id=new_id(),
-        reference=f"AWD-{bid.id}",
+        reference=f"AWD-2026-{next(_numbers):06d}",
         lot_id=lot.id,
         bid_id=bid.id,
         buyer_id=lot.buyer_id,
@@ -116,11 +117,14 @@ async def _award(
     return award
 
 
+_numbers = count(1)
+
+
 def _contract(buyer: Council, supplier: Actor, lot: Lot, award: Award, now: datetime) -> Contract:
     number = new_id()
     return Contract(
         id=number,
-        reference=f"CON-{number}",
+        reference=f"CON-2026-{next(_numbers):06d}",
         award_id=award.id,
         lot_id=lot.id,
         outcome_id=lot.outcome_id,

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, cast
 
 import httpx
 import pytest
@@ -17,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from build import council, operator, seat, supplier
 from calls import Call, ok, problem
 from conftest import World
+from described import client_of
 from procure.app import create_app
 from procure.identity import authentication, tokens
 from procure.identity.models import Membership
@@ -237,8 +237,7 @@ async def test_moving_the_sandboxs_clock_ends_no_session(db: AsyncSession, call:
 async def serving(world: World) -> AsyncGenerator[Call]:
     """The service as it is started: with pools of its own, on the world's database."""
     app = create_app(world.settings)
-    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
-    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url=world.settings.base_url) as client:
+    async with app.lifespan(), client_of(app, base_url=world.settings.base_url) as client:
         yield Call(client, app)
 
 
@@ -294,6 +293,5 @@ async def test_two_processes_believe_each_others_tokens(
     one, other = create_app(settings, sessions=sessions), create_app(settings, sessions=sessions)
     assert bidder.client_id is not None
     token = tokens.issue(key_of(one), settings, bidder.client_id, bidder.scopes)
-    transport = httpx.ASGITransport(app=other)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url=settings.base_url) as client:
+    async with client_of(other, base_url=settings.base_url) as client:
         ok(await client.get(PATH, headers={"Authorization": f"Bearer {token}"}))

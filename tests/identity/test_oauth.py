@@ -2,7 +2,6 @@
 
 import base64
 from dataclasses import dataclass
-from typing import Any, cast
 from uuid import UUID
 
 import httpx
@@ -17,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from build import operator, organisation, seat
 from calls import Call, ok, problem
+from described import client_of
 from procure.identity import service
 from procure.identity.models import Client, Membership
 from procure.identity.rules import ClientKind
@@ -268,9 +268,9 @@ async def test_no_log_line_names_who_asks_or_shows_a_secret_or_token(
 ) -> None:
     """The operator would learn who is about to bid before a deadline."""
     there, address = f"{buyer.admin.organisation_id}", "203.0.113.77"
-    transport = httpx.ASGITransport(app=cast("Any", app), client=(address, 47110))
     forwarded = {"X-Forwarded-For": address, "Forwarded": f"for={address}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://procure.test", headers=forwarded) as client:
+    async with client_of(app, client=(address, 47110)) as client:
+        client.headers.update(forwarded)
         logs.configure(level="debug", form="json")
         token = ok(await ask(client, buyer.pair))["access_token"]
         await ask(client, (buyer.client_id, buyer.secret + "x"))

@@ -1,7 +1,6 @@
 """One service for all the kit's tests that write nothing: to build the application anew for each costs more than the test."""
 
 from collections.abc import AsyncGenerator
-from typing import Any, cast
 
 import httpx
 import pytest
@@ -9,6 +8,7 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from conftest import BASE_URL
+from described import client_of
 from procure.app import create_app
 from procure.kit.db import make_sessions
 from procure.kit.postgres import Urls
@@ -31,6 +31,5 @@ def service(urls: Urls, engine: AsyncEngine, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 async def anyone(service: Litestar) -> AsyncGenerator[httpx.AsyncClient]:
     """A client without a token."""
-    transport = httpx.ASGITransport(app=cast("Any", service), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(service) as client:
         yield client

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import msgspec
@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 from build import active_outcome, council, drafted_lot, organisation
 from calls import ok, problem
 from conftest import BASE_URL, FAST, World
+from described import client_of
 from procure.app import create_app
 from procure.identity.models import Membership
 from procure.journal.events import PUBLIC, Refusal, Refused
@@ -304,8 +305,7 @@ async def house(cluster: tuple[Embedded, Urls], tmp_path: Path) -> AsyncGenerato
     app = create_app(msgspec.structs.replace(settings, log_level="critical"))
     for handler in (long, refused_while_it_stops):
         app.register(handler)
-    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(app) as client:
         yield House(embedded, client, app.state.sessions)
     await app.state.driver.close()
     await app.state.sessions.kw["bind"].dispose()
@@ -370,8 +370,7 @@ async def test_a_service_that_started_without_its_database_serves_once_it_is_the
 async def test_a_pool_whose_connections_are_all_in_use_is_a_503(urls: Urls, settings: Settings) -> None:
     engine = create_async_engine(urls.app, pool_size=1, max_overflow=0, pool_timeout=0.1)
     app = create_app(msgspec.structs.replace(settings, log_level="critical"), sessions=make_sessions(engine))
-    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(app) as client:
         async with engine.connect():
             for path in ("/v1/outcomes", "/v1/lots", "/readyz"):
                 reply = await client.get(path)

@@ -1,7 +1,7 @@
 """Who may keep a reply, what a browser may make of it, and whose pages may read it."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import msgspec
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from build import council, published_lot, submitted_bid, supplier
 from calls import Call, problem
-from conftest import BASE_URL
+from described import client_of
 from procure.app import create_app
 from procure.kit.db import Sessions
 from procure.kit.settings import Settings, SettingsFault
@@ -93,8 +93,7 @@ def app_with(settings: Settings, sessions: Sessions, vault: FileKeyring, **chang
 
 
 async def ask(app: Litestar, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
-    transport = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(app) as client:
         return await client.request(method, path, headers=headers)
 
 

@@ -3,14 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from build import Council, council, operator
 from calls import Call, ok, problem
-from conftest import BASE_URL
+from described import client_of
 from procure.app import create_app
 from procure.kit import clock
 from procure.kit.actor import Actor
@@ -63,7 +62,6 @@ async def test_tokens_keep_the_wall_clock(call: Call, keeper: Actor) -> None:
 
 async def test_outside_a_sandbox_there_is_no_such_route(settings: Settings, sessions: Sessions, tmp_path: Path) -> None:
     strict = create_app(msgspec.structs.replace(settings, sandbox=False, keys_path=tmp_path / "k"), sessions=sessions)
-    transport = httpx.ASGITransport(app=strict, raise_app_exceptions=False)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with client_of(strict) as client:
         problem(await client.post("/v1/sandbox/clock", json={}), 404, "not-found")
         ok(await client.get("/v1/time"))

@@ -1,19 +1,19 @@
 """What is sent and answered about awards."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from procure.awards.models import Award
 from procure.awards.rules import AwardStatus
 from procure.evaluation import scoring
 from procure.evaluation.models import Consensus, RankedBid
 from procure.kit.actor import Actor
-from procure.kit.fields import Paragraph
+from procure.kit.fields import Instant, ItemKey, Line, Name, Paragraph, Points, Reference
 from procure.kit.money import Money
 from procure.lots.models import Criterion, Lot
 from procure.lots.rules import CriterionKind, LotStatus
@@ -53,8 +53,8 @@ class AwardedLot(msgspec.Struct, frozen=True):
     """The lot that an award is for, with its status as stored: `cancelled` says that nothing will be signed."""
 
     id: UUID
-    reference: str
-    title: str
+    reference: Reference
+    title: Line
     status: LotStatus
 
     @classmethod
@@ -66,28 +66,28 @@ class AwardInternals(msgspec.Struct, frozen=True, kw_only=True):
     """What only the buyer sees: who recommended and decided, and why."""
 
     bid_id: UUID
-    reason: str
+    reason: Paragraph
     recommended_by: UUID | None
     decided_by: UUID | None
-    decision_reason: str | None
+    decision_reason: Paragraph | None
 
 
 class AwardView(msgspec.Struct, frozen=True, kw_only=True):
     """An award. The contract may be signed from `standstill_ends_at` on; null until the award notice is recorded."""
 
     id: UUID
-    reference: str
+    reference: Reference
     lot: AwardedLot
     buyer: Party
     supplier: Party
     value: Money
     status: AwardStatus
-    decided_at: datetime | None
+    decided_at: Instant | None
     notice: Notice | None
-    standstill_ends_at: datetime | None
-    withdrawn_reason: str | None
+    standstill_ends_at: Instant | None
+    withdrawn_reason: Paragraph | None
     internal: AwardInternals | None
-    created_at: datetime
+    created_at: Instant
     version: int
 
     @classmethod
@@ -130,14 +130,14 @@ class AwardSummary(msgspec.Struct, frozen=True, kw_only=True):
     """An award in a list."""
 
     id: UUID
-    reference: str
+    reference: Reference
     lot: AwardedLot
     buyer: Party
     supplier: Party
     value: Money
     status: AwardStatus
-    decided_at: datetime | None
-    created_at: datetime
+    decided_at: Instant | None
+    created_at: Instant
 
     @classmethod
     def of(cls, row: Award, lot: Lot) -> "AwardSummary":
@@ -157,13 +157,13 @@ class AwardSummary(msgspec.Struct, frozen=True, kw_only=True):
 class CriterionResult(msgspec.Struct, frozen=True, kw_only=True):
     """What your bid got on one criterion. Points are out of `weight`; `score` (0 to 5) and rationale are the panel's agreed ones."""
 
-    criterion_id: str
-    name: str
+    criterion_id: ItemKey
+    name: Name
     kind: CriterionKind
     weight: int
     score: int | None
-    points: str
-    rationale: str | None
+    points: Points
+    rationale: Paragraph | None
 
 
 class WinnerResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,8 +171,8 @@ class WinnerResult(msgspec.Struct, frozen=True, kw_only=True):
 
     supplier: Party
     value: Money
-    total_points: str
-    price_points: str
+    total_points: Points
+    price_points: Points
 
 
 class AssessmentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,8 +186,8 @@ class AssessmentView(msgspec.Struct, frozen=True, kw_only=True):
     bid_id: UUID
     is_winner: bool
     is_below_minimum: bool
-    total_points: str
-    criteria: list[CriterionResult]
+    total_points: Points
+    criteria: Annotated[list[CriterionResult], Meta(max_length=20)]
     winner: WinnerResult
 
     @classmethod

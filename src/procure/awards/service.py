@@ -27,7 +27,7 @@ from procure.evaluation.models import Consensus, RankedBid
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, Event, within
 from procure.kit import clock
-from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import digest
 from procure.kit.ids import new_id
 from procure.kit.money import Money
@@ -119,23 +119,24 @@ async def recommend(db: AsyncSession, actor: Actor, lot_id: UUID, data: Recommen
     person_id = require_person(actor)
     _, lot = await lots.lock_with_outcome(db, actor, lot_id)
     lot_rules.check_status(lot.status, LotStatus.EVALUATING)
-    before = await _awards_of(db, lot.id)
+    before = await awards_of(db, lot.id)
     rules.check_none_live([award.status for award in before])
-    running = await _running(db, lot.id)
+    running = await running_of(db, lot.id)
     rules.check_next_in_rank(data.bid_id, list(running), [(one.bid_id, one.status) for one in before])
     bid = running[data.bid_id]
-    _check_valid(bid, lot, await clock.now(db))
+    check_valid(bid, lot, await clock.now(db))
     award = await _new_award(db, person_id, lot, bid, data.reason)
     db.add(award)
     await _record(db, actor, _recommended(award), within(lot.buyer_id), award)
     return award
 
 
-async def _awards_of(db: AsyncSession, lot_id: UUID) -> Sequence[Award]:
+async def awards_of(db: AsyncSession, lot_id: UUID) -> Sequence[Award]:
+    """Every award that was ever recommended for the lot, as the rows are now."""
     return (await db.scalars(_fresh(select(Award).where(Award.lot_id == lot_id)))).all()
 
 
-async def _running(db: AsyncSession, lot_id: UUID) -> dict[UUID, Bid]:
+async def running_of(db: AsyncSession, lot_id: UUID) -> dict[UUID, Bid]:
     """The bids that may win, best ranked first; those below a minimum, or disqualified since, are not among them."""
     opened = {bid.id: bid for bid in await bids.opened_bids(db, lot_id)}
     ranking = await evaluation.ranking_of(db, lot_id)
@@ -143,7 +144,8 @@ async def _running(db: AsyncSession, lot_id: UUID) -> dict[UUID, Bid]:
     return {one.bid_id: opened[one.bid_id] for one in ranking if one.rank is not None and one.bid_id in opened}
 
 
-def _check_valid(bid: Bid, lot: Lot, now: datetime) -> None:
+def check_valid(bid: Bid, lot: Lot, now: datetime) -> None:
+    """Whether the bid still binds its supplier."""
     rules.check_valid(bid_rules.status_at(bid.status, lot.status, lot.closes_at, lot.validity_days, now))
 
 
@@ -190,7 +192,7 @@ async def approve(db: AsyncSession, actor: Actor, award_id: UUID) -> Award:
     rules.check_recommended(award.status)
     lot_rules.check_status(lot.status, LotStatus.EVALUATING)
     bid, now = await bids.get_bid(db, award.bid_id), await clock.now(db)
-    _check_valid(bid, lot, now)
+    check_valid(bid, lot, now)
     award.move_to(AwardStatus.APPROVED)
     award.decided_by, award.decided_at = actor.person_id, now
     award.standstill_ends_at = rules.standstill_end(lot.policy, now, None)
@@ -201,9 +203,8 @@ async def approve(db: AsyncSession, actor: Actor, award_id: UUID) -> Award:
 
 
 def _check_other_person(actor: Actor, award: Award, act: str) -> None:
-    if require_person(actor) == award.recommended_by:
-        fact = SamePerson("Whoever recommended the award can't decide on it.")
-        raise journal.refused(fact, actor, act, award.id, audience=within(award.buyer_id))
+    said = "Whoever recommended the award can't decide on it."
+    journal.by_another(actor, [award.recommended_by], said, act=act, about=award.id, audience=within(award.buyer_id))
 
 
 async def refuse(db: AsyncSession, actor: Actor, award_id: UUID, reason: str) -> Award:
@@ -262,15 +263,14 @@ async def no_award(db: AsyncSession, actor: Actor, lot_id: UUID, reason: str) ->
     outcome, lot = await lots.lock_with_outcome(db, actor, lot_id)
     _check_not_preparer(actor, lot)
     lot_rules.check_status(lot.status, LotStatus.EVALUATING)
-    rules.check_none_live([award.status for award in await _awards_of(db, lot.id)])
+    rules.check_none_live([award.status for award in await awards_of(db, lot.id)])
     await _end_without(db, actor, outcome, lot, reason)
     return lot
 
 
 def _check_not_preparer(actor: Actor, lot: Lot) -> None:
-    if require_person(actor) in lot.prepared_by:
-        fact = SamePerson("Whoever prepared the lot can't end it.")
-        raise journal.refused(fact, actor, "award.none", lot.id, audience=within(lot.buyer_id))
+    said, audience = "Whoever prepared the lot can't end it.", within(lot.buyer_id)
+    journal.by_another(actor, lot.prepared_by, said, act="award.none", about=lot.id, audience=audience)
 
 
 async def _end_without(db: AsyncSession, actor: Actor, outcome: Outcome, lot: Lot, reason: str) -> None:

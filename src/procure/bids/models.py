@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from procure.bids.rules import NEXT, BidStatus, SealingMode
 from procure.kit.canonical import digest
 from procure.kit.db import Base, Structs, Versioned
+from procure.kit.fields import ItemKey, Markdown, Name
 from procure.kit.money import total
 
 
@@ -24,15 +25,15 @@ class Price(msgspec.Struct, frozen=True):
 class CriterionAnswer(msgspec.Struct, frozen=True):
     """What the bid says to one criterion of quality or social value."""
 
-    criterion_id: str
-    text: str
+    criterion_id: ItemKey
+    text: Markdown
 
 
 class BidMember(msgspec.Struct, frozen=True):
     """Somebody of the team that would do the work."""
 
-    name: str
-    discipline: str
+    name: Name
+    discipline: Name
 
 
 class BidContent(msgspec.Struct, frozen=True):

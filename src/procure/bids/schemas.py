@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from procure.bids.models import Bid, BidContent, BidMember, CriterionAnswer, LotSeal, Price, SealedBid
 from procure.bids.rules import BidStatus, Given, SealingMode
-from procure.kit.fields import Markdown, Name
+from procure.kit.fields import Digest, Instant, ItemKey, KeyId, Markdown, Name, Paragraph
 from procure.kit.money import CENT, Money
 
 PlaceId = Annotated[str, Meta(min_length=1, max_length=16)]
@@ -91,10 +91,10 @@ class BidReceipt(msgspec.Struct, frozen=True, kw_only=True):
     lot_id: UUID
     version: int
     status: BidStatus
-    digest: str
-    received_at: datetime
+    digest: Digest
+    received_at: Instant
     lot_version: int
-    key_id: str
+    key_id: KeyId
     sealing_mode: SealingMode
 
     @classmethod
@@ -115,16 +115,16 @@ class BidReceipt(msgspec.Struct, frozen=True, kw_only=True):
 class PricedDeliverable(msgspec.Struct, frozen=True):
     """What one deliverable costs, net."""
 
-    deliverable_id: str
+    deliverable_id: ItemKey
     price: Money
 
 
 class BidContentView(msgspec.Struct, frozen=True, kw_only=True):
     """What an opened bid says. `total` is the sum of its prices, net."""
 
-    prices: list[PricedDeliverable]
-    answers: list[CriterionAnswer]
-    team: list[BidMember]
+    prices: Annotated[list[PricedDeliverable], Meta(max_length=100)]
+    answers: Annotated[list[CriterionAnswer], Meta(max_length=20)]
+    team: Annotated[list[BidMember], Meta(max_length=50)]
     total: Money
 
     @classmethod
@@ -144,13 +144,13 @@ class BidView(msgspec.Struct, frozen=True, kw_only=True):
     lot_id: UUID
     version: int
     status: BidStatus
-    digest: str
-    received_at: datetime
+    digest: Digest
+    received_at: Instant
     lot_version: int
-    key_id: str
+    key_id: KeyId
     sealing_mode: SealingMode
-    opened_at: datetime | None
-    end_reason: str | None
+    opened_at: Instant | None
+    end_reason: Paragraph | None
     content: BidContentView | None
 
     @classmethod
@@ -176,8 +176,8 @@ class SealView(msgspec.Struct, frozen=True, kw_only=True):
 
     lot_id: UUID
     count: int
-    root: str
-    sealed_at: datetime
+    root: Digest
+    sealed_at: Instant
 
     @classmethod
     def of(cls, row: LotSeal) -> "SealView":

@@ -46,6 +46,7 @@ from procure.kit.errors import Fact
 from procure.kit.idempotency import KeyedRequest
 from procure.kit.ids import unordered_id
 from procure.kit.paging import Paging, after
+from procure.kit.trial import Trial
 from procure.lots import service as lots
 from procure.lots.errors import LotNotFound, LotNotOpen
 from procure.lots.models import Lot
@@ -114,7 +115,7 @@ class Desk:
     driver: Driver
     work: Work
     vault: Vault
-    once: KeyedRequest | None = None
+    once: KeyedRequest | Trial | None = None
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
         return self.work(self.once)

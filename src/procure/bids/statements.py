@@ -28,6 +28,7 @@ from procure.kit.canonical import canonical
 from procure.kit.db import sharing
 from procure.kit.driver import Driver
 from procure.kit.idempotency import IS_FREE, KeyedRequest
+from procure.kit.trial import Trial
 from procure.lots.models import Criterion, Deliverable, Lot
 from procure.lots.rules import CriterionKind
 from procure.vault.keys import LotKey
@@ -115,7 +116,9 @@ class NotInTime(Exception):
     """The lot closed while the statement waited for another transaction of the same supplier; nothing was stored."""
 
 
-async def store(driver: Driver, actor: Actor, bid: SealedBid, once: KeyedRequest | None = None) -> datetime | None:
+async def store(
+    driver: Driver, actor: Actor, bid: SealedBid, once: KeyedRequest | Trial | None = None
+) -> datetime | None:
     """Store this version, its journal entry and its key's reply, all or nothing: only while the lot is open, as it was read, and unsealed.
 
     Version 1 is inserted unless the supplier has a live bid; a later one takes the place of the version before it. The time of

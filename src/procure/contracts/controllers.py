@@ -7,6 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from procure.awards.errors import AwardNotApproved, AwardNotFound
 from procure.contracts import service
+from procure.contracts.documents import ContractDocument
 from procure.contracts.errors import (
     AwardNoticeMissing,
     ContractLapsed,
@@ -20,7 +21,7 @@ from procure.contracts.errors import (
 from procure.contracts.rules import ContractStatus
 from procure.contracts.schemas import ContractSummary, ContractView, Signing
 from procure.kit.actor import PersonNeeded, SamePerson
-from procure.kit.http import Caller, Db, PageAsked, requires
+from procure.kit.http import Caller, Db, PageAsked, encoded, requires
 from procure.kit.idempotency import Key
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
@@ -75,9 +76,9 @@ class ContractController(Controller):
         responses=problems(ContractNotFound),
         **requires(Scope.CONTRACTS_READ),
     )
-    async def document(self, db: Db, actor: Caller, contract_id: FromPath[UUID]) -> Response[bytes]:
+    async def document(self, db: Db, actor: Caller, contract_id: FromPath[UUID]) -> Response[ContractDocument]:
         """The exact bytes that both sides sign: canonical JSON, whose SHA-256 is the contract's `digest`."""
-        return Response(await service.document_of(db, actor, contract_id), media_type="application/json")
+        return encoded(await service.document_of(db, actor, contract_id))
 
     @post(
         "/awards/{award_id:uuid}/contract",

@@ -6,13 +6,16 @@ whoever holds them can show that this contract came from them.
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from procure.awards.models import Award
 from procure.bids.models import Bid
-from procure.lots.models import Lot
+from procure.kit.fields import Currency, Digest, Instant, ItemKey, Line, Name, Paragraph, Reference
+from procure.lots.models import AcceptanceCriteria, Lot
 from procure.organisations.models import Organisation
 from procure.outcomes.models import Outcome
 
@@ -23,9 +26,9 @@ class DocumentParty(msgspec.Struct, frozen=True):
     """A party, by its registered name and official identifier."""
 
     id: UUID
-    name: str
-    scheme: str
-    identifier: str
+    name: Line
+    scheme: Name
+    identifier: Name
 
     @classmethod
     def of(cls, row: Organisation) -> "DocumentParty":
@@ -36,17 +39,17 @@ class DocumentOutcome(msgspec.Struct, frozen=True):
     """The change that the work serves."""
 
     id: UUID
-    reference: str
-    statement: str
+    reference: Reference
+    statement: Paragraph
 
 
 class DocumentLot(msgspec.Struct, frozen=True):
     """The competition. `publication` is SHA-256 of the public `lot.published` entry's payload, byte for byte."""
 
     id: UUID
-    reference: str
-    title: str
-    publication: str
+    reference: Reference
+    title: Line
+    publication: Digest
 
     @classmethod
     def of(cls, lot: Lot) -> "DocumentLot":
@@ -58,10 +61,10 @@ class DocumentAward(msgspec.Struct, frozen=True):
     """The award, and the winning bid by the SHA-256 of its sealed bytes, as its receipt and the lot's seal name it."""
 
     id: UUID
-    reference: str
+    reference: Reference
     bid_id: UUID
     bid_version: int
-    bid_digest: str
+    bid_digest: Digest
 
     @classmethod
     def of(cls, award: Award, bid: Bid) -> "DocumentAward":
@@ -71,18 +74,18 @@ class DocumentAward(msgspec.Struct, frozen=True):
 class AgreedDeliverable(msgspec.Struct, frozen=True, kw_only=True):
     """A deliverable with its price, net."""
 
-    key: str
-    title: str
+    key: ItemKey
+    title: Line
     due_on: date
-    acceptance_criteria: list[str]
+    acceptance_criteria: AcceptanceCriteria
     amount: Decimal
 
 
 class DocumentTerms(msgspec.Struct, frozen=True):
     """The short form of contract, in the version that publication froze."""
 
-    version: str
-    text: str
+    version: Name
+    text: Annotated[str, Meta(max_length=200_000)]
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,8 +93,8 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
 
     starts_on: date
     ends_on: date
-    sign_from: datetime
-    sign_by: datetime
+    sign_from: Instant
+    sign_by: Instant
     review_working_days: int
     review_days_max: int
     rework_rounds_max: int
@@ -101,19 +104,19 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
 class ContractDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The contract as signed. `value` is the sum of the deliverables' amounts, net; VAT is added at `vat_rate` percent."""
 
-    form: str = FORM
-    reference: str
+    form: Name = FORM
+    reference: Reference
     number: int
     #: Digest of the contract that this one continues.
-    follows: str | None
+    follows: Digest | None
     buyer: DocumentParty
     supplier: DocumentParty
     outcome: DocumentOutcome
     lot: DocumentLot
     award: DocumentAward
-    deliverables: list[AgreedDeliverable]
+    deliverables: Annotated[list[AgreedDeliverable], Meta(max_length=100)]
     value: Decimal
-    currency: str
+    currency: Currency
     vat_rate: Decimal
     further_iterations: int
     further_ceiling: Decimal

@@ -25,6 +25,7 @@ from procure.awards.rules import AwardStatus
 from procure.contracts.rules import DELIVERABLE_NEXT, NEXT, ContractStatus, DeliverableStatus, NextStep, Side
 from procure.kit.clock import app_now
 from procure.kit.db import Base, Structs, Versioned
+from procure.kit.fields import Paragraph
 from procure.kit.money import Money
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus
@@ -150,8 +151,8 @@ class CriterionVerdict(msgspec.Struct, frozen=True):
 
     criterion: int
     met: bool
-    reason: str | None = None
-    evidence: str | None = None
+    reason: Paragraph | None = None
+    evidence: Paragraph | None = None
 
 
 class Submission(Base):

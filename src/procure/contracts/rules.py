@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 from procure.contracts.errors import (
     AwardNoticeMissing,
     ContractLapsed,
     ContractStateWrong,
     DigestMismatch,
+    DrawnUpAlready,
     OtherSideNeeded,
     SideSigned,
+    StandstillRunning,
 )
 from procure.kit.money import total
 
@@ -113,8 +116,25 @@ def check_signable(status: ContractStatus, sign_by: datetime, now: datetime) -> 
         raise ContractLapsed(f"It could be signed until {sign_by.isoformat()}; it has lapsed.")
 
 
-def standstill_runs(sign_from: datetime, now: datetime) -> bool:
-    return now < sign_from
+def barred_from_signing(side: Side, prepared_by: Sequence[UUID], signed: Sequence[tuple[Side, UUID]]) -> list[UUID]:
+    """Who can't sign for `side`: for the buyer whoever drew the contract up, for either whoever signed for the other."""
+    return [
+        *(prepared_by if side is Side.BUYER else ()),
+        *(person_id for other, person_id in signed if other is not side),
+    ]
+
+
+def check_first(reference: str | None) -> None:
+    """`reference` is that of the award's contract, if there is one."""
+    if reference is not None:
+        raise DrawnUpAlready(f"{reference} is this award's contract; a winner that does not sign it has lapsed.")
+
+
+def check_standstill(sign_from: datetime, standstill_ends_at: datetime | None, now: datetime) -> None:
+    """The notice may have been corrected since the contract was drawn up: the later end holds."""
+    ends_at = max(sign_from, standstill_ends_at or sign_from)
+    if now < ends_at:
+        raise StandstillRunning(f"Nobody signs before {ends_at.isoformat()}.")
 
 
 def check_signature(side: Side, signed: Collection[Side], given: bytes, document_digest: bytes) -> None:

@@ -18,11 +18,12 @@ from procure.contracts.models import (
     Submission,
 )
 from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep, Side
+from procure.kit.fields import Digest, Everything, Instant, ItemKey, Line, Link, Paragraph, Reference
 from procure.kit.money import Money
+from procure.lots.models import AcceptanceCriteria
 from procure.organisations.schemas import Party
 
 #: SHA-256, in hexadecimal.
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", min_length=64, max_length=64)]
 
 
 class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,21 +39,21 @@ class SignatureView(msgspec.Struct, frozen=True):
 
     side: Side
     person_id: UUID
-    signed_at: datetime
+    signed_at: Instant
 
 
 class SubmissionView(msgspec.Struct, frozen=True, kw_only=True):
     """What was handed in, and the verdict on it once there is one."""
 
     round: int
-    note: str
-    links: list[str]
+    note: Paragraph
+    links: Annotated[list[Link], Meta(max_length=20)]
     submitted_by: UUID | None
-    submitted_at: datetime
+    submitted_at: Instant
     accepted: bool | None
-    verdicts: list[CriterionVerdict] | None
+    verdicts: Annotated[list[CriterionVerdict], Meta(max_length=40)] | None
     decided_by: UUID | None
-    decided_at: datetime | None
+    decided_at: Instant | None
 
     @classmethod
     def of(cls, row: Submission) -> "SubmissionView":
@@ -73,18 +74,18 @@ class DeliverableView(msgspec.Struct, frozen=True, kw_only=True):
     """A deliverable. `is_overdue` says that the review time is over without a verdict: silence is never acceptance."""
 
     id: UUID
-    key: str
-    title: str
+    key: ItemKey
+    title: Line
     due_on: date
-    acceptance_criteria: list[str]
+    acceptance_criteria: AcceptanceCriteria
     amount: Money
     status: DeliverableStatus
     rounds: int
-    submitted_at: datetime | None
-    review_by: datetime | None
+    submitted_at: Instant | None
+    review_by: Instant | None
     is_overdue: bool
-    accepted_at: datetime | None
-    submissions: list[SubmissionView]
+    accepted_at: Instant | None
+    submissions: Everything[SubmissionView]
 
     @classmethod
     def of(
@@ -117,14 +118,14 @@ class Read:
     signatures: Sequence[Signature]
     deliverables: Sequence[ContractDeliverable]
     submissions: Mapping[UUID, Sequence[Submission]]
-    now: datetime
+    now: Instant
 
 
 class ContractView(msgspec.Struct, frozen=True, kw_only=True):
     """A contract, for its parties. `digest` is the SHA-256 of its document; `status` is as of now (`lapsed`: not signed in time)."""
 
     id: UUID
-    reference: str
+    reference: Reference
     award_id: UUID
     lot_id: UUID
     outcome_id: UUID
@@ -135,19 +136,19 @@ class ContractView(msgspec.Struct, frozen=True, kw_only=True):
     value: Money
     starts_on: date
     ends_on: date
-    digest: str
-    sign_from: datetime
-    sign_by: datetime
-    signatures: list[SignatureView]
-    deliverables: list[DeliverableView]
-    signed_at: datetime | None
-    ended_at: datetime | None
-    end_reason: str | None
+    digest: Digest
+    sign_from: Instant
+    sign_by: Instant
+    signatures: Annotated[list[SignatureView], Meta(max_length=2)]
+    deliverables: Annotated[list[DeliverableView], Meta(max_length=100)]
+    signed_at: Instant | None
+    ended_at: Instant | None
+    end_reason: Paragraph | None
     next_step: NextStep | None
-    learned_by_buyer: str | None
-    learned_by_supplier: str | None
-    owed: list[OwedObservation]
-    created_at: datetime
+    learned_by_buyer: Paragraph | None
+    learned_by_supplier: Paragraph | None
+    owed: Annotated[list[OwedObservation], Meta(max_length=20)]
+    created_at: Instant
     version: int
 
     @classmethod
@@ -190,7 +191,7 @@ class ContractSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A contract in a list."""
 
     id: UUID
-    reference: str
+    reference: Reference
     lot_id: UUID
     number: int
     buyer: Party
@@ -199,9 +200,9 @@ class ContractSummary(msgspec.Struct, frozen=True, kw_only=True):
     value: Money
     starts_on: date
     ends_on: date
-    sign_by: datetime
-    signed_at: datetime | None
-    created_at: datetime
+    sign_by: Instant
+    signed_at: Instant | None
+    created_at: Instant
 
     @classmethod
     def of(cls, row: Contract, status: ContractStatus) -> "ContractSummary":

@@ -1,7 +1,7 @@
 """Drawing contracts up and signing them, and what their deliverables, endings and iterations (packages beside this) stand on."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -16,7 +16,7 @@ from procure.awards.models import Award
 from procure.bids import service as bids
 from procure.contracts import documents, rules
 from procure.contracts.documents import AgreedDeliverable, ContractDocument
-from procure.contracts.errors import ContractNotFound, DrawnUpAlready, StandstillRunning
+from procure.contracts.errors import ContractNotFound, StandstillRunning
 from procure.contracts.events import ContractActivated, ContractDrawn, ContractSigned
 from procure.contracts.models import (
     Contract,
@@ -32,7 +32,7 @@ from procure.contracts.schemas import ContractView, Read
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, Event, within
 from procure.kit import clock
-from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import canonical, digest
 from procure.kit.errors import Fact
 from procure.kit.ids import new_id
@@ -92,6 +92,11 @@ async def document_of(db: AsyncSession, actor: Actor, contract_id: UUID) -> byte
     if document is None:
         raise _not_found()
     return document
+
+
+async def current_status(db: AsyncSession, contract: Contract) -> ContractStatus:
+    """As of now: an unsigned contract lapses with time and with its award."""
+    return ContractStatus((await db.scalars(select(status_now()).where(Contract.id == contract.id))).one())
 
 
 async def view(db: AsyncSession, contract: Contract) -> ContractView:
@@ -166,7 +171,7 @@ async def draw_up(db: AsyncSession, actor: Actor, award_id: UUID) -> Contract:
     lot_rules.check_status(lot.status, LotStatus.AWARDED)
     outcome_rules.check_active(outcome.status)
     standstill_ends_at = rules.known_standstill(award.standstill_ends_at)
-    await _check_first(db, award_id)
+    rules.check_first(await drawn_up_for(db, award_id))
     now = await clock.now(db)
     earliest = max(now, standstill_ends_at)
     delay = timedelta(days=rules.delay_days(lot.starts_on, local_day(earliest)))
@@ -186,10 +191,9 @@ async def draw_up(db: AsyncSession, actor: Actor, award_id: UUID) -> Contract:
     )
 
 
-async def _check_first(db: AsyncSession, award_id: UUID) -> None:
-    reference = await db.scalar(select(Contract.reference).where(Contract.award_id == award_id))
-    if reference is not None:
-        raise DrawnUpAlready(f"{reference} is this award's contract; a winner that does not sign it has lapsed.")
+async def drawn_up_for(db: AsyncSession, award_id: UUID) -> str | None:
+    """The reference of the award's contract, if there is one."""
+    return await db.scalar(select(Contract.reference).where(Contract.award_id == award_id).limit(1))
 
 
 async def new_contract(
@@ -299,7 +303,7 @@ async def sign(db: AsyncSession, actor: Actor, contract_id: UUID, given: bytes) 
     award = await awards.get_approved(db, contract.award_id)
     lot_rules.check_status(lot.status, LotStatus.AWARDED if contract.number == 1 else LotStatus.CONTRACTED)
     outcome_rules.check_active(outcome.status)
-    signatures = await _signatures(db, contract.id)
+    signatures = await signatures_of(db, contract.id)
     _check_signer(actor, contract, side, signatures)
     now = await clock.now(db)
     rules.check_signable(contract.status, contract.sign_by, now)
@@ -314,25 +318,28 @@ async def sign(db: AsyncSession, actor: Actor, contract_id: UUID, given: bytes) 
     return contract
 
 
-async def _signatures(db: AsyncSession, contract_id: UUID) -> Sequence[Signature]:
+async def signatures_of(db: AsyncSession, contract_id: UUID) -> Sequence[Signature]:
+    """At most one for each side."""
     return (await db.scalars(select(Signature).where(Signature.contract_id == contract_id))).all()
 
 
 def _check_signer(actor: Actor, contract: Contract, side: Side, signatures: Sequence[Signature]) -> None:
     """Who drew the contract up does not sign it for the buyer, and nobody signs for both sides."""
-    prepared = side is Side.BUYER and actor.person_id in contract.prepared_by
-    other_side = any(one.side is not side and one.person_id == actor.person_id for one in signatures)
-    if prepared or other_side:
-        fact = SamePerson("Whoever drew the contract up, or signed it for the other side, can't sign it.")
-        raise refused(fact, actor, "contract.sign", contract)
+    barred = rules.barred_from_signing(side, contract.prepared_by, [(one.side, one.person_id) for one in signatures])
+    said = "Whoever drew the contract up, or signed it for the other side, can't sign it."
+    by_another(actor, barred, said, "contract.sign", contract)
 
 
 def _check_standstill(actor: Actor, contract: Contract, award: Award, now: datetime) -> None:
-    # The notice may have been corrected since the contract was drawn up: the later end holds.
-    ends_at = max(contract.sign_from, award.standstill_ends_at or contract.sign_from)
-    if rules.standstill_runs(ends_at, now):
-        fact = StandstillRunning(f"Nobody signs before {ends_at.isoformat()}.")
-        raise refused(fact, actor, "contract.sign", contract)
+    try:
+        rules.check_standstill(contract.sign_from, award.standstill_ends_at, now)
+    except StandstillRunning as fact:
+        raise refused(fact, actor, "contract.sign", contract) from None
+
+
+def by_another(actor: Actor, earlier: Collection[UUID | None], said: str, act: str, contract: Contract) -> None:
+    audience = within(actor.organisation_id)
+    journal.by_another(actor, earlier, said, act=act, about=contract.id, audience=audience)
 
 
 def refused(fact: Fact, actor: Actor, act: str, contract: Contract) -> Fact:

@@ -1,13 +1,12 @@
 """What is sent and answered about enquiries. No view has a field for who asked."""
 
-from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 
 from procure.enquiries.models import Enquiry
-from procure.kit.fields import Paragraph
+from procure.kit.fields import Instant, Paragraph
 
 
 class EnquiryDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,10 +30,10 @@ class EnquiryView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     lot_id: UUID
-    question: str
-    asked_at: datetime
-    answer: str | None
-    answered_at: datetime | None
+    question: Paragraph
+    asked_at: Instant
+    answer: Paragraph | None
+    answered_at: Instant | None
     version: int
 
     @classmethod

@@ -51,7 +51,7 @@ async def ask(db: AsyncSession, actor: Actor, lot_id: UUID, data: EnquiryDraft) 
     lot = await _find_lot(db, actor, lot_id)
     now = await clock.now(db)
     lot_rules.check_enquiries_open(lot.status, lot.enquiries_close_at, now)
-    rules.check_number(await _count(db, lot.id, supplier_id))
+    rules.check_number(await count_of(db, lot.id, supplier_id))
     enquiry = Enquiry(
         id=new_id(), lot_id=lot.id, supplier_id=supplier_id, question=data.question, asked_at=now, version=1
     )
@@ -70,7 +70,8 @@ async def _find_lot(db: AsyncSession, actor: Actor, lot_id: UUID) -> Lot:
     return lot
 
 
-async def _count(db: AsyncSession, lot_id: UUID, supplier_id: UUID) -> int:
+async def count_of(db: AsyncSession, lot_id: UUID, supplier_id: UUID) -> int:
+    """How many enquiries this supplier has asked about the lot."""
     statement = select(func.count()).where(Enquiry.lot_id == lot_id, Enquiry.supplier_id == supplier_id)
     return await db.scalar(statement) or 0
 

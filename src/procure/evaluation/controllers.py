@@ -49,7 +49,7 @@ from procure.kit.problems import problems
 from procure.kit.scopes import Scope
 from procure.lots.errors import LotNotClosed, LotNotFound, LotStateWrong
 from procure.vault.errors import KeyNotDue
-from procure.vault.keys import Vault
+from procure.vault.keys import Opener
 
 _MEMBERS: tuple[type[Fact], ...] = (LotNotFound, PersonNeeded, NotOnPanel)
 _TAKING_PART: tuple[type[Fact], ...] = (
@@ -90,7 +90,7 @@ class OpeningController(Controller):
         self,
         db: Db,
         actor: Caller,
-        vault: NamedDependency[SkipValidation[Vault]],
+        vault: NamedDependency[SkipValidation[Opener]],
         lot_id: FromPath[UUID],
         data: JSONBody[OpeningConsent],
     ) -> OpeningView:

@@ -38,13 +38,13 @@ from procure.lots import service as lots
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus
 from procure.vault.errors import KeyNotDue
-from procure.vault.keys import Vault
+from procure.vault.keys import Opener
 
 log = structlog.get_logger(__name__)
 NO_BIDS = "No bid was received by the deadline."
 
 
-async def seal_due(sessions: Sessions, vault: Vault, backoff: Backoff) -> None:
+async def seal_due(sessions: Sessions, vault: Opener, backoff: Backoff) -> None:
     """Seal every lot that has closed, and open those that nobody has to approve. Run it as often and as many times as you like.
 
     A lot that failed is left alone for a while, longer each time.
@@ -74,7 +74,7 @@ async def _due(sessions: Sessions) -> Sequence[UUID]:
         return (await db.scalars(statement)).all()
 
 
-async def _seal_and_open(sessions: Sessions, vault: Vault, lot_id: UUID) -> None:
+async def _seal_and_open(sessions: Sessions, vault: Opener, lot_id: UUID) -> None:
     async with transaction(sessions, _record_first) as db:
         await seal(db, lot_id)
     async with transaction(sessions, _record_first) as db:
@@ -102,7 +102,7 @@ async def seal(db: AsyncSession, lot_id: UUID) -> None:
         await lots.mark_unsuccessful(db, SYSTEM, outcome, lot, NO_BIDS)
 
 
-async def open_at_seal(db: AsyncSession, vault: Vault, lot_id: UUID) -> None:
+async def open_at_seal(db: AsyncSession, vault: Opener, lot_id: UUID) -> None:
     """Open a sealed lot of a band that asks for no approver."""
     lot = await lots.lock_lot(db, lot_id)
     sealed = await bids.find_seal(db, lot.id)
@@ -114,7 +114,7 @@ def _has_closed(lot: Lot, now: datetime) -> bool:
     return lot_rules.status_at(lot.status, lot.closes_at, now) is LotStatus.CLOSED
 
 
-async def approve_opening(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID, root: bytes) -> OpeningView:
+async def approve_opening(db: AsyncSession, actor: Actor, vault: Opener, lot_id: UUID, root: bytes) -> OpeningView:
     """Consent to open, naming the seal's root; the consent that makes up the band's number of persons opens the lot.
 
     Whatever refuses it is on the record: who tried to open which lot, and when.
@@ -150,8 +150,13 @@ async def _approvals(db: AsyncSession, lot_id: UUID) -> list[tuple[UUID, datetim
     return [(person_id, approved_at) for person_id, approved_at in await db.execute(statement)]
 
 
-async def _open(db: AsyncSession, actor: Actor, vault: Vault, lot: Lot, sealed: LotSeal, openers: list[UUID]) -> None:
-    """Open a locked lot. Its bidders all get the opening record, those whose bid could not be read as well."""
+async def _open(db: AsyncSession, actor: Actor, vault: Opener, lot: Lot, sealed: LotSeal, openers: list[UUID]) -> None:
+    """Open a locked lot. Its bidders all get the opening record, those whose bid could not be read as well.
+
+    Not on trial: nobody opens a bid without a trail.
+    """
+    if vault.is_trial:
+        return
     assert lot.key_id is not None
     key = await vault.open_lot(lot.id, lot.key_id)
     now = await clock.now(db)

@@ -14,6 +14,7 @@ from procure.evaluation.errors import (
     LotNotSealed,
     MemberRecused,
     NotChair,
+    NothingToRank,
     NotOnPanel,
     OpenedByWorker,
     PanelClosed,
@@ -198,6 +199,11 @@ def check_may_agree(seat: Seat, seats: Sequence[Seat], limits: Limits) -> None:
     waiting = sum(not one.has_locked for one in taking_part(seats))
     if waiting:
         raise ScoresNotLocked(f"{waiting} of the panel's members have not locked their scores yet.")
+
+
+def check_something_to_rank(opened: int) -> None:
+    if not opened:
+        raise NothingToRank("None of the lot's bids could be read; an approver ends the lot without an award.")
 
 
 def check_cells(cells: Sequence[Cell], bids: Collection[UUID], criteria: Collection[str]) -> None:

@@ -1,6 +1,5 @@
 """What is sent and answered about openings and evaluations. Points are decimal strings of four places."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from procure.bids.rules import BidStatus
 from procure.bids.schemas import BidContentView
 from procure.evaluation.models import Consensus, PanelMember, RankedBid, Score
 from procure.evaluation.scoring import SCORE_MAX, written
-from procure.kit.fields import Name, Paragraph
+from procure.kit.fields import Digest, Everything, Instant, ItemKey, Line, Name, Paragraph, Points
 from procure.organisations.schemas import Party
 
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", min_length=64, max_length=64, description="32 bytes, hex.")]
@@ -33,9 +32,9 @@ class OpeningView(msgspec.Struct, frozen=True, kw_only=True):
     """How far an opening is. `approved_by` holds the persons whose approvals count now; an approval lapses after 15 minutes."""
 
     lot_id: UUID
-    root: str
+    root: Digest
     openers_needed: int
-    approved_by: list[UUID]
+    approved_by: Annotated[list[UUID], Meta(max_length=10)]
     is_opened: bool
 
 
@@ -46,10 +45,10 @@ class OpenedBidView(msgspec.Struct, frozen=True, kw_only=True):
     lot_id: UUID
     supplier: Party
     status: BidStatus
-    digest: str
-    received_at: datetime
-    opened_at: datetime | None
-    end_reason: str | None
+    digest: Digest
+    received_at: Instant
+    opened_at: Instant | None
+    end_reason: Paragraph | None
     content: BidContentView | None
     version: int
 
@@ -98,12 +97,12 @@ class PanelMemberView(msgspec.Struct, frozen=True, kw_only=True):
     """A member. `has_conflict` is null until interests are declared; with a conflict the member takes no part."""
 
     person_id: UUID
-    discipline: str
+    discipline: Name
     is_chair: bool
-    declared_at: datetime | None
+    declared_at: Instant | None
     has_conflict: bool | None
-    declaration: str | None
-    locked_at: datetime | None
+    declaration: Paragraph | None
+    locked_at: Instant | None
 
     @classmethod
     def of(cls, row: PanelMember, *, tells_all: bool) -> "PanelMemberView":
@@ -125,8 +124,8 @@ class PanelView(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     lot_id: UUID
-    members: list[PanelMemberView]
-    lacks: list[str]
+    members: Annotated[list[PanelMemberView], Meta(max_length=20)]
+    lacks: Annotated[list[Line], Meta(max_length=20)]
     is_complete: bool
 
 
@@ -172,11 +171,11 @@ class ScoreView(msgspec.Struct, frozen=True, kw_only=True):
     """What one member gave."""
 
     bid_id: UUID
-    criterion_id: str
+    criterion_id: ItemKey
     person_id: UUID
     score: int
-    rationale: str
-    scored_at: datetime
+    rationale: Paragraph
+    scored_at: Instant
 
     @classmethod
     def of(cls, row: Score) -> "ScoreView":
@@ -194,11 +193,11 @@ class ConsensusView(msgspec.Struct, frozen=True, kw_only=True):
     """What the panel agreed."""
 
     bid_id: UUID
-    criterion_id: str
+    criterion_id: ItemKey
     score: int
-    rationale: str
+    rationale: Paragraph
     recorded_by: UUID
-    recorded_at: datetime
+    recorded_at: Instant
 
     @classmethod
     def of(cls, row: Consensus) -> "ConsensusView":
@@ -217,8 +216,8 @@ class ScoresView(msgspec.Struct, frozen=True, kw_only=True):
 
     lot_id: UUID
     is_revealed: bool
-    scores: list[ScoreView]
-    consensus: list[ConsensusView]
+    scores: Everything[ScoreView]
+    consensus: Everything[ConsensusView]
 
 
 class RankedBidView(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,10 +226,10 @@ class RankedBidView(msgspec.Struct, frozen=True, kw_only=True):
     bid_id: UUID
     supplier: Party
     rank: int | None
-    quality: str
-    social_value: str
-    price: str
-    total: str
+    quality: Points
+    social_value: Points
+    price: Points
+    total: Points
 
     @classmethod
     def of(cls, row: RankedBid, bid: Bid) -> "RankedBidView":
@@ -249,6 +248,6 @@ class RankingView(msgspec.Struct, frozen=True, kw_only=True):
     """The bids in order. Equal totals go by quality, then the lower price, then SHA-256(seal's `root` ‖ bid id), lowest first."""
 
     lot_id: UUID
-    root: str
-    ranked_at: datetime
-    bids: list[RankedBidView]
+    root: Digest
+    ranked_at: Instant
+    bids: Everything[RankedBidView]

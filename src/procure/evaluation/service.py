@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.bids import service as bids
 from procure.bids.models import Bid
 from procure.evaluation import rules, scoring
-from procure.evaluation.errors import NothingToRank, NotOnPanel, RankingNotFound
+from procure.evaluation.errors import NotOnPanel, RankingNotFound
 from procure.evaluation.events import (
     Agreed,
     ConsensusRecorded,
@@ -56,7 +56,7 @@ from procure.policy.rules import Limits
 
 
 @dataclass(frozen=True, slots=True)
-class _Evaluation:
+class Evaluation:
     """A lot with its panel, and whether its bids have been ranked."""
 
     lot: Lot
@@ -85,18 +85,19 @@ class _Evaluation:
         return next(one for one in self.members if one.person_id == person_id)
 
 
-async def _find(db: AsyncSession, actor: Actor, lot_id: UUID) -> _Evaluation:
-    return await _evaluation(db, await lots.find_own_lot(db, actor, lot_id))
+async def _find(db: AsyncSession, actor: Actor, lot_id: UUID) -> Evaluation:
+    return await evaluation_of(db, await lots.find_own_lot(db, actor, lot_id))
 
 
-async def _lock(db: AsyncSession, actor: Actor, lot_id: UUID) -> _Evaluation:
+async def _lock(db: AsyncSession, actor: Actor, lot_id: UUID) -> Evaluation:
     lot = await lots.find_own_lot(db, actor, lot_id)
-    return await _evaluation(db, await lots.lock_lot(db, lot.id))
+    return await evaluation_of(db, await lots.lock_lot(db, lot.id))
 
 
-async def _evaluation(db: AsyncSession, lot: Lot) -> _Evaluation:
+async def evaluation_of(db: AsyncSession, lot: Lot) -> Evaluation:
+    """The evaluation of a lot that the caller may see or has locked."""
     ranked = await db.scalar(select(RankedBid.bid_id).where(RankedBid.lot_id == lot.id).limit(1))
-    return _Evaluation(lot, await panel_of(db, lot.id), ranked is not None)
+    return Evaluation(lot, await panel_of(db, lot.id), ranked is not None)
 
 
 async def panel_of(db: AsyncSession, lot_id: UUID) -> Sequence[PanelMember]:
@@ -123,7 +124,7 @@ async def set_panel(db: AsyncSession, actor: Actor, lot_id: UUID, data: PanelDra
     members = [Seated(one.person_id, one.discipline, one.is_chair) for one in wanted]
     event = PanelSet(object_id=case.lot.id, object_version=case.lot.version, members=members, removed=removed)
     await journal.record(db, actor, event, within(case.lot.buyer_id))
-    return _panel_view(actor, await _evaluation(db, case.lot))
+    return _panel_view(actor, await evaluation_of(db, case.lot))
 
 
 async def _evaluators(db: AsyncSession, buyer_id: UUID, seats: Sequence[Seat]) -> set[UUID]:
@@ -137,7 +138,7 @@ async def _evaluators(db: AsyncSession, buyer_id: UUID, seats: Sequence[Seat]) -
     return set(await db.scalars(statement))
 
 
-async def _seat(db: AsyncSession, case: _Evaluation, wanted: Sequence[Seat]) -> list[UUID]:
+async def _seat(db: AsyncSession, case: Evaluation, wanted: Sequence[Seat]) -> list[UUID]:
     """Let the rows be the panel that is wanted; the persons who are not on it any more."""
     before = {member.person_id: member for member in case.members}
     for one in wanted:
@@ -170,7 +171,7 @@ async def find_panel(db: AsyncSession, actor: Actor, lot_id: UUID) -> PanelView:
     return _panel_view(actor, await _find(db, actor, lot_id))
 
 
-def _panel_view(actor: Actor, case: _Evaluation) -> PanelView:
+def _panel_view(actor: Actor, case: Evaluation) -> PanelView:
     reads_all = _oversees(actor)
     return PanelView(
         lot_id=case.lot.id,
@@ -205,7 +206,7 @@ async def declare(db: AsyncSession, actor: Actor, lot_id: UUID, data: Declaratio
     )
     personal = {"declaration": data.declaration}
     await journal.record(db, actor, event, within(case.lot.buyer_id), personal=personal)
-    return _panel_view(actor, await _evaluation(db, case.lot))
+    return _panel_view(actor, await evaluation_of(db, case.lot))
 
 
 # Scores, alone.
@@ -233,7 +234,7 @@ def _own(member: PanelMember) -> Audience:
     return Audience(persons=(member.person_id,))
 
 
-async def _check_sheet(db: AsyncSession, case: _Evaluation, data: ScoreSheet) -> None:
+async def _check_sheet(db: AsyncSession, case: Evaluation, data: ScoreSheet) -> None:
     cells = [(one.bid_id, one.criterion_id) for one in data.scores]
     rules.check_cells(cells, {bid.id for bid in await bids.opened_bids(db, case.lot.id)}, case.criteria)
 
@@ -262,7 +263,7 @@ async def lock_scores(db: AsyncSession, actor: Actor, lot_id: UUID) -> PanelView
     member = case.member(actor)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
     rules.check_may_score(member.seat, case.seats, case.limits)
-    own = await _scores_of(db, case.lot.id, [member.person_id])
+    own = await scores_of(db, case.lot.id, [member.person_id])
     opened = [bid.id for bid in await bids.opened_bids(db, case.lot.id)]
     rules.check_scores_complete({(one.bid_id, one.criterion_id) for one in own}, opened, case.criteria)
     member.locked_at = await clock.now(db)
@@ -272,10 +273,10 @@ async def lock_scores(db: AsyncSession, actor: Actor, lot_id: UUID) -> PanelView
     )
     covered = digest([ScoreView.of(one) for one in own])
     await journal.record(db, actor, event, within(case.lot.buyer_id), digest=covered)
-    return _panel_view(actor, await _evaluation(db, case.lot))
+    return _panel_view(actor, await evaluation_of(db, case.lot))
 
 
-async def _scores_of(db: AsyncSession, lot_id: UUID, persons: Sequence[UUID]) -> Sequence[Score]:
+async def scores_of(db: AsyncSession, lot_id: UUID, persons: Sequence[UUID]) -> Sequence[Score]:
     statement = (
         select(Score)
         .where(Score.lot_id == lot_id, Score.person_id.in_(persons))
@@ -295,14 +296,14 @@ async def find_scores(db: AsyncSession, actor: Actor, lot_id: UUID) -> ScoresVie
     return await _scores_view(db, actor, case)
 
 
-async def _scores_view(db: AsyncSession, actor: Actor, case: _Evaluation) -> ScoresView:
+async def _scores_view(db: AsyncSession, actor: Actor, case: Evaluation) -> ScoresView:
     persons = [one.person_id for one in rules.taking_part(case.seats)]
     shown = persons if case.is_revealed else [one for one in persons if one == actor.person_id]
-    agreed = await _consensus_of(db, case.lot.id) if case.is_revealed else []
+    agreed = await consensus_of(db, case.lot.id) if case.is_revealed else []
     return ScoresView(
         lot_id=case.lot.id,
         is_revealed=case.is_revealed,
-        scores=[ScoreView.of(one) for one in await _scores_of(db, case.lot.id, shown)],
+        scores=[ScoreView.of(one) for one in await scores_of(db, case.lot.id, shown)],
         consensus=[ConsensusView.of(one) for one in agreed],
     )
 
@@ -325,7 +326,7 @@ async def record_consensus(db: AsyncSession, actor: Actor, lot_id: UUID, data: S
     return await _scores_view(db, actor, case)
 
 
-async def _consensus_of(db: AsyncSession, lot_id: UUID) -> Sequence[Consensus]:
+async def consensus_of(db: AsyncSession, lot_id: UUID) -> Sequence[Consensus]:
     statement = select(Consensus).where(Consensus.lot_id == lot_id).order_by(Consensus.bid_id, Consensus.criterion_id)
     return (await db.scalars(statement.execution_options(populate_existing=True))).all()
 
@@ -333,12 +334,12 @@ async def _consensus_of(db: AsyncSession, lot_id: UUID) -> Sequence[Consensus]:
 async def conclude(db: AsyncSession, actor: Actor, lot_id: UUID) -> RankingView:
     """Work out points and ranking from what the panel agreed, once and for all; the award is for others to recommend."""
     case = await _lock(db, actor, lot_id)
+    member = case.member(actor)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
-    rules.check_may_agree(case.member(actor).seat, case.seats, case.limits)
+    rules.check_may_agree(member.seat, case.seats, case.limits)
     opened = await bids.opened_bids(db, case.lot.id)
-    if not opened:
-        raise NothingToRank("None of the lot's bids could be read; an approver ends the lot without an award.")
-    agreed = await _consensus_of(db, case.lot.id)
+    rules.check_something_to_rank(len(opened))
+    agreed = await consensus_of(db, case.lot.id)
     scored = {(one.bid_id, one.criterion_id) for one in agreed}
     rules.check_consensus_complete(scored, [bid.id for bid in opened], case.criteria)
     root = await _root(db, case.lot.id)

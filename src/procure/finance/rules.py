@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from procure.contracts.rules import ContractStatus, DeliverableStatus
 from procure.finance.errors import (
+    AcceptanceInvoiced,
     ContractNotOrderable,
     DeliverableNotAccepted,
     InvoiceInvalid,
@@ -93,6 +94,11 @@ class Bill:
 def check_accepted(status: DeliverableStatus) -> None:
     if status is not DeliverableStatus.ACCEPTED:
         raise DeliverableNotAccepted(f"The deliverable is {status}; only accepted work is payable.")
+
+
+def check_not_invoiced(key: str, *, is_invoiced: bool) -> None:
+    if is_invoiced:
+        raise AcceptanceInvoiced(f"{key} has been invoiced already; an acceptance is invoiced once.")
 
 
 def check_bill(

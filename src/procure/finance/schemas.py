@@ -1,6 +1,6 @@
 """What is sent and answered about orders, payables, invoices and payments."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
@@ -11,12 +11,16 @@ from sqlalchemy import Row
 from procure.contracts.rules import ContractStatus
 from procure.finance.models import Order, Payment
 from procure.finance.rules import InvoiceStatus, PayableState
-from procure.kit.fields import Name
+from procure.kit import fields
+from procure.kit.fields import Currency, Everything, Instant, ItemKey, Name, Reference
 from procure.kit.money import Money
 
 #: A rate in per cent, as a decimal string.
 Percent = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,2})?$", max_length=6)]
-DeliverableKey = Annotated[str, Meta(pattern=r"^[A-Z][0-9]{1,3}$", max_length=4)]
+#: An id of the finance system's own.
+ExternalId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$", max_length=100)]
+#: A party's identifier after its scheme: GB-COH-09506232.
+Identifier = Annotated[str, Meta(max_length=133)]
 
 
 class OrderDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,7 +28,7 @@ class OrderDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     EXAMPLE: ClassVar[object] = {
         "contract_id": "0199c0de-0000-7000-8000-000000000040",
-        "amount": {"amount": "11800.00", "currency": "GBP"},
+        "amount": {"amount": "11050.00", "currency": "GBP"},
         "ordered_on": "2026-12-14",
     }
 
@@ -39,15 +43,15 @@ class InvoiceDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     EXAMPLE: ClassVar[object] = {
         "number": "INV-2026-0117",
         "deliverable_key": "D1",
-        "net": {"amount": "5900.00", "currency": "GBP"},
+        "net": {"amount": "6250.00", "currency": "GBP"},
         "vat_rate": "20.00",
-        "vat": {"amount": "1180.00", "currency": "GBP"},
-        "gross": {"amount": "7080.00", "currency": "GBP"},
+        "vat": {"amount": "1250.00", "currency": "GBP"},
+        "gross": {"amount": "7500.00", "currency": "GBP"},
         "issued_on": "2026-12-30",
     }
 
     number: Name
-    deliverable_key: DeliverableKey
+    deliverable_key: ItemKey
     net: Money
     vat_rate: Percent
     vat: Money
@@ -60,7 +64,7 @@ class PaymentDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     EXAMPLE: ClassVar[object] = {
         "invoice_id": "0199c0de-0000-7000-8000-000000000050",
-        "amount": {"amount": "7080.00", "currency": "GBP"},
+        "amount": {"amount": "7500.00", "currency": "GBP"},
         "paid_on": "2027-01-20",
     }
 
@@ -73,11 +77,11 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     """A purchase order; `amount` is net."""
 
     id: UUID
-    external_id: str
+    external_id: ExternalId
     contract_id: UUID
     amount: Money
     ordered_on: date
-    created_at: datetime
+    created_at: Instant
 
     @classmethod
     def of(cls, row: Order) -> "OrderView":
@@ -95,12 +99,12 @@ class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     """A payment; `amount` is a part of the invoice's gross."""
 
     id: UUID
-    external_id: str
+    external_id: ExternalId
     invoice_id: UUID
     contract_id: UUID
     amount: Money
     paid_on: date
-    created_at: datetime
+    created_at: Instant
 
     @classmethod
     def of(cls, row: Payment) -> "PaymentView":
@@ -134,13 +138,13 @@ class ContractLine(Line, frozen=True, kw_only=True):
     AMOUNTS: ClassVar[tuple[str, ...]] = ("value", "ordered", "accepted", "invoiced", "invoiced_gross", "paid_gross")
 
     id: UUID
-    reference: str
+    reference: Reference
     buyer_id: UUID
-    buyer_name: str
+    buyer_name: fields.Line
     supplier_id: UUID
-    supplier_name: str
-    supplier_identifier: str
-    order_numbers: list[str]
+    supplier_name: fields.Line
+    supplier_identifier: Identifier
+    order_numbers: Everything[ExternalId]
     outcome_id: UUID
     lot_id: UUID
     status: ContractStatus
@@ -150,12 +154,12 @@ class ContractLine(Line, frozen=True, kw_only=True):
     invoiced: Money
     invoiced_gross: Money
     paid_gross: Money
-    currency: str
+    currency: Currency
     starts_on: date
     ends_on: date
-    signed_at: datetime | None
-    ended_at: datetime | None
-    created_at: datetime
+    signed_at: Instant | None
+    ended_at: Instant | None
+    created_at: Instant
 
 
 class PayableLine(Line, frozen=True, kw_only=True):
@@ -165,25 +169,25 @@ class PayableLine(Line, frozen=True, kw_only=True):
 
     id: UUID
     contract_id: UUID
-    contract_reference: str
+    contract_reference: Reference
     buyer_id: UUID
-    buyer_name: str
+    buyer_name: fields.Line
     supplier_id: UUID
-    supplier_name: str
-    supplier_identifier: str
-    order_numbers: list[str]
-    deliverable_key: str
-    deliverable_title: str
+    supplier_name: fields.Line
+    supplier_identifier: Identifier
+    order_numbers: Everything[ExternalId]
+    deliverable_key: ItemKey
+    deliverable_title: fields.Line
     state: PayableState
     net: Money
     vat_rate: Percent
     vat: Money
     gross: Money
     paid: Money
-    currency: str
-    accepted_at: datetime
+    currency: Currency
+    accepted_at: Instant
     invoice_id: UUID | None
-    invoice_number: str | None
+    invoice_number: Name | None
     invoice_status: InvoiceStatus | None
     due_on: date | None
     paid_on: date | None
@@ -195,26 +199,26 @@ class InvoiceLine(Line, frozen=True, kw_only=True):
     AMOUNTS: ClassVar[tuple[str, ...]] = ("net", "vat", "gross", "paid")
 
     id: UUID
-    number: str
+    number: Name
     contract_id: UUID
-    contract_reference: str
+    contract_reference: Reference
     buyer_id: UUID
-    buyer_name: str
+    buyer_name: fields.Line
     supplier_id: UUID
-    supplier_name: str
-    supplier_identifier: str
-    order_numbers: list[str]
-    deliverable_key: str
-    deliverable_title: str
+    supplier_name: fields.Line
+    supplier_identifier: Identifier
+    order_numbers: Everything[ExternalId]
+    deliverable_key: ItemKey
+    deliverable_title: fields.Line
     status: InvoiceStatus
     net: Money
     vat_rate: Percent
     vat: Money
     gross: Money
     paid: Money
-    currency: str
+    currency: Currency
     issued_on: date
-    received_at: datetime
+    received_at: Instant
     due_on: date
     paid_on: date | None
 
@@ -225,21 +229,21 @@ class PaymentLine(Line, frozen=True, kw_only=True):
     AMOUNTS: ClassVar[tuple[str, ...]] = ("amount",)
 
     id: UUID
-    external_id: str
+    external_id: ExternalId
     invoice_id: UUID
-    invoice_number: str
+    invoice_number: Name
     contract_id: UUID
-    contract_reference: str
+    contract_reference: Reference
     buyer_id: UUID
-    buyer_name: str
+    buyer_name: fields.Line
     supplier_id: UUID
-    supplier_name: str
-    supplier_identifier: str
-    order_numbers: list[str]
+    supplier_name: fields.Line
+    supplier_identifier: Identifier
+    order_numbers: Everything[ExternalId]
     amount: Money
-    currency: str
+    currency: Currency
     paid_on: date
-    recorded_at: datetime
+    recorded_at: Instant
 
 
 class TotalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -248,8 +252,8 @@ class TotalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Of contracts `net` is their value, of payments `paid` is their amount.
     """
 
-    state: str
-    currency: str
+    state: Name
+    currency: Currency
     count: int
     net: Money | None = None
     vat: Money | None = None
@@ -260,8 +264,8 @@ class TotalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ControlTotalsView(msgspec.Struct, frozen=True, kw_only=True):
     """All lists by state and currency, of one moment: what a nightly job holds its copy against."""
 
-    as_at: datetime
-    contracts: list[TotalView]
-    payables: list[TotalView]
-    invoices: list[TotalView]
-    payments: list[TotalView]
+    as_at: Instant
+    contracts: Annotated[list[TotalView], Meta(max_length=1000)]
+    payables: Annotated[list[TotalView], Meta(max_length=1000)]
+    invoices: Annotated[list[TotalView], Meta(max_length=1000)]
+    payments: Annotated[list[TotalView], Meta(max_length=1000)]

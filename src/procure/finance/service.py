@@ -14,12 +14,11 @@ from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from procure.contracts import service as contracts
 from procure.contracts.errors import ContractNotFound
-from procure.contracts.models import Contract, ContractDeliverable, status_now
-from procure.contracts.rules import ContractStatus
+from procure.contracts.models import Contract, ContractDeliverable
 from procure.finance import exports, lists, rules
 from procure.finance.errors import (
-    AcceptanceInvoiced,
     InvoiceInvalid,
     InvoiceNotFound,
     InvoiceNumberUsed,
@@ -118,11 +117,16 @@ async def place_order(db: AsyncSession, actor: Actor, external_id: str, data: Or
         return _same_order(known, data), False
     now = await clock.now(db)
     await _check_order(db, contract, data, local_day(now))
-    statement = select(func.coalesce(func.sum(Order.amount), 0)).where(Order.contract_id == contract.id)
-    rules.check_order_fits((await db.scalars(statement)).one(), data.amount.value, contract.value)
+    rules.check_order_fits(await ordered_so_far(db, contract.id), data.amount.value, contract.value)
     order = await _insert_order(db, contract, external_id, data, now)
     await _record(db, actor, contract, OrderPlaced.of(order), order)
     return order, True
+
+
+async def ordered_so_far(db: AsyncSession, contract_id: UUID) -> Decimal:
+    """The sum of a contract's orders (net)."""
+    statement = select(func.coalesce(func.sum(Order.amount), 0)).where(Order.contract_id == contract_id)
+    return (await db.scalars(statement)).one()
 
 
 async def _lock_contract(db: AsyncSession, contract_id: UUID, own: ColumnElement[bool]) -> Contract:
@@ -142,8 +146,8 @@ def _same_order(known: Order, data: OrderDraft) -> Order:
 
 
 async def _check_order(db: AsyncSession, contract: Contract, data: OrderDraft, today: date) -> None:
-    status = (await db.scalars(select(status_now()).where(Contract.id == contract.id))).one()
-    rules.check_orderable(ContractStatus(status), was_signed=contract.signed_at is not None)
+    status = await contracts.current_status(db, contract)
+    rules.check_orderable(status, was_signed=contract.signed_at is not None)
     rules.check_order(
         data.amount.value,
         data.amount.currency,
@@ -177,8 +181,8 @@ async def receive_invoice(db: AsyncSession, actor: Actor, contract_id: UUID, dat
     contract = await _lock_contract(db, contract_id, Contract.supplier_id == actor.supplier_id)
     deliverable = await _find_deliverable(db, contract, data.deliverable_key)
     rules.check_accepted(deliverable.status)
-    if await db.scalar(select(Invoice.id).where(Invoice.deliverable_id == deliverable.id)):
-        raise AcceptanceInvoiced(f"{deliverable.key} has been invoiced already; an acceptance is invoiced once.")
+    invoiced = await db.scalar(select(Invoice.id).where(Invoice.deliverable_id == deliverable.id))
+    rules.check_not_invoiced(deliverable.key, is_invoiced=invoiced is not None)
     now = await clock.now(db)
     await _check_bill(db, contract, deliverable, data, now)
     invoice = await _insert_invoice(db, contract, deliverable, data, now)
@@ -277,7 +281,7 @@ async def record_payment(db: AsyncSession, actor: Actor, external_id: str, data:
     if known:
         return _same_payment(known, data), False
     now = await clock.now(db)
-    paid, last_on = await _paid_so_far(db, invoice)
+    paid, last_on = await paid_so_far(db, invoice)
     _check_payment(actor, invoice, data, paid, local_day(now))
     payment = await _insert_payment(db, invoice, external_id, data, now)
     contract = await db.get_one(Contract, invoice.contract_id)
@@ -304,7 +308,7 @@ def _same_payment(known: Payment, data: PaymentDraft) -> Payment:
     return known
 
 
-async def _paid_so_far(db: AsyncSession, invoice: Invoice) -> tuple[Decimal, date | None]:
+async def paid_so_far(db: AsyncSession, invoice: Invoice) -> tuple[Decimal, date | None]:
     """The sum of a *locked* invoice's payments, and the day of the last."""
     statement = select(func.coalesce(func.sum(Payment.amount), 0), func.max(Payment.paid_on))
     paid, last_on = (await db.execute(statement.where(Payment.invoice_id == invoice.id))).one()

@@ -7,7 +7,7 @@ from uuid import UUID
 from authlib.oauth2.rfc6749 import OAuth2Error
 from litestar import Controller, Request, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Reference, RequestBody, Schema
+from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, Reference, RequestBody, Schema
 from litestar.params import FromPath, JSONBody
 
 from procure.identity import oauth, service
@@ -140,6 +140,9 @@ class ClientController(Controller):
         return ClientView.of(await service.revoke_client(db, actor, organisation_id, client_id, data.reason))
 
 
+TOKEN_EXAMPLE = Example(summary="An example", value={"grant_type": "client_credentials", "scope": "contracts:read"})
+
+
 @dataclass
 class TokenOperation(Operation):
     """The token request's form, which is read as RFC 6749 says and not as a JSON body."""
@@ -148,10 +151,17 @@ class TokenOperation(Operation):
         text = OpenAPIType.STRING
         fields: dict[str, Reference | Schema] = {
             "grant_type": Schema(type=text, enum=["client_credentials"]),
-            "scope": Schema(type=text, description="Scopes, separated by spaces; left out, all that the roles allow."),
+            "scope": Schema(
+                type=text,
+                max_length=2000,
+                pattern="^[ -~]*$",
+                description="Scopes, separated by spaces; left out, all that the roles allow.",
+            ),
         }
         schema = Schema(type=OpenAPIType.OBJECT, properties=fields, required=["grant_type"])
-        self.request_body = RequestBody(content={oauth.FORM: OpenAPIMediaType(schema=schema)}, required=True)
+        self.request_body = RequestBody(
+            content={oauth.FORM: OpenAPIMediaType(schema=schema, examples={"example": TOKEN_EXAMPLE})}, required=True
+        )
 
 
 def on_oauth_error(_: Request[Any, Any, Any], error: OAuth2Error) -> Response[OAuthError]:

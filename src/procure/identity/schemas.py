@@ -1,7 +1,6 @@
 """What is sent and answered about members, clients and tokens."""
 
-from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -10,7 +9,7 @@ from msgspec import Meta
 from procure.identity.models import Client, Membership, Person
 from procure.identity.rules import ClientKind, ClientStatus, MembershipStatus
 from procure.kit.actor import Role
-from procure.kit.fields import Name
+from procure.kit.fields import Instant, Name, OwnAddress
 
 Roles = Annotated[list[Role], Meta(max_length=10)]
 
@@ -40,7 +39,7 @@ class PersonView(msgspec.Struct, frozen=True):
     """A named human being, known by one id in whatever organisation."""
 
     id: UUID
-    name: str
+    name: Name
 
 
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,10 +48,10 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     organisation_id: UUID
     person: PersonView
-    roles: list[Role]
+    roles: Roles
     budget_holder: bool
     status: MembershipStatus
-    created_at: datetime
+    created_at: Instant
     version: int
 
     @classmethod
@@ -87,10 +86,10 @@ class ClientView(msgspec.Struct, frozen=True, kw_only=True):
     organisation_id: UUID
     person_id: UUID | None
     kind: ClientKind
-    name: str
-    roles: list[Role]
+    name: Name
+    roles: Roles
     status: ClientStatus
-    created_at: datetime
+    created_at: Instant
     version: int
 
     @classmethod
@@ -111,7 +110,7 @@ class ClientView(msgspec.Struct, frozen=True, kw_only=True):
 class NewClientView(ClientView, frozen=True, kw_only=True):
     """A client just made. `client_secret` is shown this once; only its hash is kept."""
 
-    client_secret: str
+    client_secret: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$", max_length=100)]
 
     @classmethod
     def with_secret(cls, row: Client, secret: str) -> "NewClientView":
@@ -121,10 +120,10 @@ class NewClientView(ClientView, frozen=True, kw_only=True):
 class TokenView(msgspec.Struct, frozen=True):
     """An access token (RFC 6749, section 5.1). `scope` is what was granted."""
 
-    access_token: str
-    token_type: str
+    access_token: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}$", max_length=4096)]
+    token_type: Literal["Bearer"]
     expires_in: int
-    scope: str
+    scope: Annotated[str, Meta(pattern=r"^([a-z:-]+( [a-z:-]+)*)?$", max_length=2000)]
 
 
 class OAuthError(msgspec.Struct, frozen=True):
@@ -135,36 +134,43 @@ class OAuthError(msgspec.Struct, frozen=True):
         "error_description": "The client is unknown or its secret is wrong.",
     }
 
-    error: str
-    error_description: str
+    error: Annotated[str, Meta(pattern=r"^[a-z_]+$", max_length=100)]
+    error_description: Annotated[str, Meta(pattern=r"^[ !#-\[\]-~]*$", max_length=1000)]
+
+
+#: 32 bytes, base64url without padding (RFC 7518, section 6.2.1).
+Coordinate = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$", min_length=43, max_length=43)]
 
 
 class Jwk(msgspec.Struct, frozen=True, kw_only=True):
     """A public key (RFC 7517): ES256 on the curve P-256."""
 
-    kty: str
-    crv: str
-    x: str
-    y: str
-    kid: str
-    use: str
-    alg: str
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: Coordinate
+    y: Coordinate
+    kid: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$", max_length=100)]
+    use: Literal["sig"]
+    alg: Literal["ES256"]
 
 
 class JwkSet(msgspec.Struct, frozen=True):
     """The keys that access tokens are signed with."""
 
-    keys: list[Jwk]
+    keys: Annotated[list[Jwk], Meta(max_length=10)]
+
+
+Names = Annotated[list[Name], Meta(max_length=100)]
 
 
 class ServerMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """What an OAuth 2 client has to know about this service (RFC 8414)."""
 
-    issuer: str
-    token_endpoint: str
-    jwks_uri: str
-    scopes_supported: list[str]
-    response_types_supported: list[str]
-    grant_types_supported: list[str]
-    token_endpoint_auth_methods_supported: list[str]
-    service_documentation: str
+    issuer: OwnAddress
+    token_endpoint: OwnAddress
+    jwks_uri: OwnAddress
+    scopes_supported: Names
+    response_types_supported: Names
+    grant_types_supported: Names
+    token_endpoint_auth_methods_supported: Names
+    service_documentation: OwnAddress

@@ -63,6 +63,22 @@ async def list_clients(db: AsyncSession, actor: Actor, organisation_id: UUID, pa
     return (await db.scalars(after(statement, Client.created_at, Client.id, paging))).all()
 
 
+async def find_membership(db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID) -> Membership:
+    await find_own(db, actor, organisation_id)
+    membership = await db.scalar(_membership(organisation_id).where(Membership.id == membership_id))
+    if membership is None:
+        raise MembershipNotFound("The organisation has no such membership.")
+    return membership
+
+
+async def find_client(db: AsyncSession, actor: Actor, organisation_id: UUID, client_id: UUID) -> Client:
+    await find_own(db, actor, organisation_id)
+    client = await db.scalar(_client(organisation_id).where(Client.id == client_id))
+    if client is None:
+        raise ClientNotFound("The organisation has no such client.")
+    return client
+
+
 async def register_person(db: AsyncSession, name: str) -> Person:
     """A person who is not known yet. The verb that needs one records it, with the name kept apart."""
     person = Person(id=new_id(), name=name)

@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from joserfc.errors import JoseError
@@ -12,7 +13,7 @@ from procure.identity.schemas import Jwk
 from procure.kit.settings import SettingsFault
 from procure.vault.files import make_folder
 
-ALGORITHM = "ES256"
+ALGORITHM: Final = "ES256"
 FILE_NAME = "token-signing.jwk"
 
 

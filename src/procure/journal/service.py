@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.journal.events import Audience, Event, Refusal, Refused
 from procure.journal.models import JournalEntry, JournalHoldEnd, JournalPersonal
-from procure.kit.actor import Actor
+from procure.kit.actor import Actor, SamePerson, require_another
 from procure.kit.canonical import canonical
 from procure.kit.errors import Fact
 
@@ -98,6 +99,16 @@ def refused(
     """`fact`, carrying the entry that says this guarded act was tried; raise what comes back. `kept`: see `Fact.recorded`."""
     event = Refused(object_id=about, act=act, reason=fact.slug, about=str(about))
     return fact.recorded(Refusal(actor, event, audience, hold), kept=kept)
+
+
+def by_another(
+    actor: Actor, earlier: Collection[UUID | None], said: str, *, act: str, about: UUID, audience: Audience
+) -> UUID:
+    """`require_another`, with an attempt of one of the `earlier` persons on the record."""
+    try:
+        return require_another(actor, earlier, said)
+    except SamePerson as fact:
+        raise refused(fact, actor, act, about, audience=audience) from None
 
 
 async def record_refusal(db: AsyncSession, refusal: object) -> None:

@@ -1,5 +1,6 @@
 """Who is acting, for which organisation, with what rights: worked out once per request, passed to every verb."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -77,3 +78,14 @@ def require_person(actor: Actor) -> UUID:
     if actor.person_id is None:
         raise PersonNeeded("A named person has to do this; a service client can't.")
     return actor.person_id
+
+
+def require_another(actor: Actor, earlier: Collection[UUID | None], said: str = "") -> UUID:
+    """Four eyes, everywhere: the acting person's id, who is none of those who took the `earlier` step, whatever client they use.
+
+    Raises PersonNeeded, SamePerson. The verbs ask by `journal.by_another`, which puts an attempt on the record.
+    """
+    person_id = require_person(actor)
+    if person_id in earlier:
+        raise SamePerson(said)
+    return person_id

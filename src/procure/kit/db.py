@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 import msgspec
@@ -140,7 +140,12 @@ def make_sessions(engine: AsyncEngine) -> Sessions:
 
 
 class Once(Protocol):
-    """A request that is done once for its key (`kit.idempotency`): as much of it as a unit of work has to know."""
+    """A request that is done once for its key (`kit.idempotency`), or not at all (`kit.trial`): what a unit of work has to know of it.
+
+    `records` is whether refusals are put on the record.
+    """
+
+    records: ClassVar[bool]
 
     async def begin(self, db: AsyncSession) -> None:
         """Take the key; raises what ends the request if somebody holds it, or a reply is kept."""
@@ -180,7 +185,7 @@ async def transaction(sessions: Sessions, record: Recorder, once: Once | None = 
             await db.commit()
         except Fact as fact:
             await db.rollback()
-            if fact.refusal is None:
+            if fact.refusal is None or (once is not None and not once.records):
                 raise
             refused = fact
         except BaseException:

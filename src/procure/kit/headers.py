@@ -9,6 +9,8 @@ from litestar.config.cors import CORSConfig
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from procure.kit.deprecation import deprecation_at
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 #: An answer is data: a browser runs, frames and guesses nothing. Pages that are meant to be looked at say what they load.
@@ -33,7 +35,18 @@ _PUBLIC = b"public, no-cache"
 _PRIVATE = b"private, no-cache"
 
 #: What a portal in a browser reads beside the body.
-EXPOSED = ["ETag", "Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
+EXPOSED = [
+    "Deprecation",
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
+]
 PREFLIGHT_MAX_AGE_S = 600
 
 
@@ -56,6 +69,8 @@ def with_headers(app: ASGIApp, *, is_tls: bool) -> ASGIApp:
                     given.append((b"cache-control", _keeping(scope, message["status"])))
                 given.append(_VARY)
                 given += scope.get("state", {}).get("rate_limit", ())
+                if deprecation := deprecation_at(scope):
+                    given += ((name.lower().encode(), said.encode()) for name, said in deprecation.headers().items())
                 message["headers"] = given
             await send(message)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-from litestar import MediaType, Request, Response
+from litestar import Litestar, MediaType, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.kit import body
 from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
-from procure.kit.errors import Fact, Fault, Forbidden, Malformed, Unauthenticated
+from procure.kit.errors import Fact, Fault, Malformed, Unauthenticated
 from procure.kit.headers import is_preflight
 from procure.kit.idempotency import HEADER, IdempotencyKeyMissing, Key, KeyedRequest, read_key
 from procure.kit.ids import new_id
@@ -29,19 +29,15 @@ from procure.kit.intake import ADDRESS_TOLD
 from procure.kit.logs import REQUEST_ID, request_log
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
 from procure.kit.problems import ParametersInvalid, allowed_methods, handlers_at, on_fact
-from procure.kit.rates import Rates, take_turn
+from procure.kit.rates import Rates
 from procure.kit.scopes import Scope as Permission
+from procure.kit.scopes import ScopeMissing
+from procure.kit.trial import PARAMETER, Trial
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Authenticate = Callable[[Connection], Awaitable[Actor]]
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-
-
-class ScopeMissing(Forbidden):
-    """The token, or the caller's role now, does not carry the scope that this operation needs."""
-
-    slug, title = "scope-missing", "Scope missing"
 
 
 class BodyUnexpected(Malformed):
@@ -96,6 +92,11 @@ def bidding() -> dict[str, Any]:
     return {**route, "opt": {**route["opt"], "rate": "bids"}}
 
 
+def known() -> dict[str, Any]:
+    """Keyword arguments of a route that needs a token of whatever scopes: it answers each caller what is theirs."""
+    return {"opt": {"known": True}, "security": [{"oauth2": []}]}
+
+
 def public(*, limited: bool = True) -> dict[str, Any]:
     """Keyword arguments of a route that anyone may call; a token that is sent is honoured, and refused if it is bad.
 
@@ -119,7 +120,7 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     state["is_confidential"], state["rate"] = bool(handler.opt.get("confidential")), handler.opt.get("rate")
     refuse_unknown_parameters(request, handler)
     scope: Permission | None = handler.opt.get("scope")
-    if scope is None and (not _honours_token(handler) or "authorization" not in request.headers):
+    if scope is None and not handler.opt.get("known") and not _has_token(request, handler):
         request.scope["user"] = ANYONE
         if is_limited(handler):
             _rates(request).charge_address(request.scope)
@@ -129,8 +130,9 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     if scope is not None and scope not in actor.scopes:
         raise ScopeMissing(f"This needs the scope `{scope}`; ask for it, and hold a role that has it.")
     refuse_unread_body(request, handler)
-    state["once"] = await _once(request, handler, actor)
-    await take_turn(_rates(request), request.scope)
+    is_trial = key_use(handler) is not Key.IGNORED and _is_trial(request)
+    state["once"] = _trial(request) if is_trial else await _once(request, handler, actor)
+    await take_turn(request)
 
 
 async def _authenticated(request: Request[Any, Any, Any]) -> Actor:
@@ -148,6 +150,13 @@ def is_limited(handler: BaseRouteHandler) -> bool:
     return handler.opt.get("rate") != "none" and not handler.opt.get("own_credentials")
 
 
+async def take_turn(request: Request[Any, Any, Any]) -> None:
+    """Before a bid's handler, and not before its whole body is there; `kit.rates.with_rates` gives the turn back."""
+    if "bidder" in request.scope["state"]:
+        await request.body()
+        await _rates(request).enter(request.scope)
+
+
 def _rates(request: Request[Any, Any, Any]) -> Rates:
     rates: Rates = request.app.state.rates
     return rates
@@ -157,6 +166,19 @@ def key_use(handler: BaseRouteHandler) -> Key:
     """What an operation makes of Idempotency-Key: reads, and what knows no caller, nothing."""
     writes = isinstance(handler, HTTPRouteHandler) and bool(handler.http_methods & _WRITES)
     return handler.opt.get("key", Key.IGNORED) if writes else Key.IGNORED
+
+
+def _is_trial(request: Request[Any, Any, Any]) -> bool:
+    value = request.query_params.get(PARAMETER, "false")
+    if value not in ("true", "false"):
+        fault = Fault(f"/{PARAMETER}", "parameter", f"`{PARAMETER}` is true or false.")
+        raise ParametersInvalid(fault.message, faults=[fault])
+    return bool(value == "true")
+
+
+def _trial(request: Request[Any, Any, Any]) -> Trial:
+    """The request as one that is only tried; whatever key it has is not used."""
+    return Trial(lambda result: _encoded_once(request, result))
 
 
 async def _once(request: Request[Any, Any, Any], handler: BaseRouteHandler, actor: Actor) -> KeyedRequest | None:
@@ -182,9 +204,9 @@ def _encoded_once(request: Request[Any, Any, Any], result: object) -> ASGIRespon
     return ApiResponse(result, status_code=request.route_handler.status_code).to_asgi_response(None, request)
 
 
-def once_of(request: Request[Any, Any, Any]) -> KeyedRequest | None:
-    """The request with its key, if it has one that counts."""
-    once: KeyedRequest | None = request.scope["state"].get("once")
+def once_of(request: Request[Any, Any, Any]) -> KeyedRequest | Trial | None:
+    """The request with its key, if it has one that counts, or as a trial."""
+    once: KeyedRequest | Trial | None = request.scope["state"].get("once")
     return once
 
 
@@ -194,6 +216,10 @@ def refuse_unread_body(request: Request[Any, Any, Any], handler: BaseRouteHandle
         return
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
         raise BodyUnexpected("This takes no body; send none.")
+
+
+def _has_token(request: Request[Any, Any, Any], handler: BaseRouteHandler) -> bool:
+    return _honours_token(handler) and "authorization" in request.headers
 
 
 def _honours_token(handler: BaseRouteHandler) -> bool:
@@ -235,13 +261,27 @@ def _refuse_bad_page(connection: Connection) -> None:
 def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     asked, dependencies = handler.parsed_fn_signature.parameters, handler.resolve_dependencies()
     fields = {name: field for name, field in asked.items() if name not in dependencies}
+    always = frozenset([PARAMETER] if key_use(handler) is not Key.IGNORED else [])
     for name in asked.keys() & dependencies.keys():
         fields |= dependencies[name].parsed_fn_signature.parameters
-    return frozenset(
+    return always | frozenset(
         field.kwarg_definition.name or name
         for name, field in fields.items()
         if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.param_type is ParamType.QUERY
     )
+
+
+@functools.lru_cache(maxsize=2)
+def places(app: Litestar) -> dict[str, tuple[str, str]]:
+    """Method and path of each operation, by its id; parameters of the path stand in braces."""
+    found = {}
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            operation_id = getattr(handler, "operation_id", None)
+            if isinstance(operation_id, str):
+                method = next(iter(handler.http_methods - {"OPTIONS"}))
+                found[operation_id] = (method, route.path_format)
+    return found
 
 
 async def provide_db(request: Request[Any, Any, Any], state: State) -> AsyncGenerator[AsyncSession]:
@@ -366,8 +406,10 @@ __all__ = [
     "confidential",
     "encoded",
     "key_use",
+    "known",
     "once_of",
     "paging_of",
+    "places",
     "provide_actor",
     "provide_db",
     "provide_page",

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -144,6 +144,7 @@ class KeyedRequest:
     _said: bytes
     _encode: Callable[[object], ASGIResponse] | None
     reply: ASGIResponse | None = None
+    records: ClassVar[bool] = True
 
     @classmethod
     def of(cls, key: bytes, owner: str, said: bytes, encode: Callable[[object], ASGIResponse]) -> "KeyedRequest":

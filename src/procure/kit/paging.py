@@ -16,6 +16,7 @@ from uuid import UUID
 
 import msgspec
 from litestar.params import QueryParameter
+from msgspec import Meta
 from sqlalchemy import Select, SQLColumnExpression, tuple_
 
 from procure.kit.errors import Malformed
@@ -23,6 +24,8 @@ from procure.kit.errors import Malformed
 T = TypeVar("T")
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
+#: From this service's root: an address of at most 8 KB led to it, and a cursor is added.
+NextPage = Annotated[str, Meta(pattern=r"^/\S+$", max_length=9000)]
 #: Every parameter of a list but these is a filter, to which its cursors are bound.
 _FREE = frozenset({"limit", "cursor"})
 _EPOCH, _TICK = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -49,8 +52,8 @@ class Position(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, Generic[T], kw_only=True):
     """One page of a list: its items, and the address of the next page or null on the last one."""
 
-    items: list[T]
-    next: str | None
+    items: Annotated[list[T], Meta(max_length=LIMIT_MAX)]
+    next: NextPage | None
 
 
 class Paging(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ logged with its traceback and tells the caller nothing but its request id.
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import asyncpg
 import msgspec
@@ -17,16 +17,19 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.routes import BaseRoute
 from litestar.types.internal_types import PathParameterDefinition
+from msgspec import Meta
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from procure.kit.body import BodyMalformed
+from procure.kit.body import FAULTS_MAX, BodyMalformed
 from procure.kit.errors import Conflict, Fact, Fault, Malformed, Unavailable
 from procure.kit.idempotency import Answered, Replay
 
 log = structlog.get_logger(__name__)
 PROBLEM_JSON = "application/problem+json"
+#: What a fault tells of a body is no longer than the body, written again as JSON Pointer or in a sentence.
+LONGEST = 2 * 1024 * 1024
 #: After these what is left of the request is not read, so the connection is of no further use.
 CLOSING = {408, 413, 414, 431}
 
@@ -58,12 +61,16 @@ class ParametersInvalid(Malformed):
     slug, title = "parameters-invalid", "Parameters are not valid"
 
 
+#: A sentence in which any of what was sent may stand, whatever characters it has.
+Told = Annotated[str, Meta(pattern=r"^[\s\S]*$", max_length=LONGEST)]
+
+
 class FaultView(msgspec.Struct, frozen=True):
     """One fault of a body or parameter."""
 
-    pointer: str
-    code: str
-    message: str
+    pointer: Annotated[str, Meta(pattern=r"^(/[\s\S]*)?$", max_length=LONGEST)]
+    code: Annotated[str, Meta(pattern=r"^[a-z-]+$", max_length=100)]
+    message: Told
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,13 +86,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         "errors": [],
     }
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    request_id: str
-    errors: list[FaultView] = []
+    type: Annotated[str, Meta(pattern=r"^\S*/problems/[a-z-]+$", max_length=2000)]
+    title: Annotated[str, Meta(max_length=100)]
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: Told
+    instance: Annotated[str, Meta(pattern=r"^/", max_length=9000)]
+    request_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*$", max_length=64)]
+    errors: Annotated[list[FaultView], Meta(max_length=FAULTS_MAX)] = []
 
 
 def problems(*facts: type[Fact]) -> dict[int, ResponseSpec]:

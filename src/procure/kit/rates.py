@@ -18,12 +18,14 @@ from procure.kit.buckets import Buckets, Quota
 from procure.kit.errors import Fact
 from procure.kit.idempotency import REPLAYED
 from procure.kit.settings import Settings
+from procure.kit.trial import VALIDATED
 from procure.kit.turns import Turns
 
 WINDOW_S = 60
 #: Bids of one client that are in hand at once. The whole request has arrived by then: nobody waits for a slow line.
 BIDS_AT_ONCE = 4
-_REPLAYED = REPLAYED.lower().encode()
+#: Headers of replies that tell of no bid received now: a retry's, and those of what was only tried.
+_NOTHING_NEW = frozenset({REPLAYED.lower().encode(), VALIDATED.lower().encode()})
 
 
 class TooManyRequests(Fact):
@@ -87,20 +89,18 @@ class Rates:
             scope["state"]["bid"] = key
             self._bids.tell(scope, self._bids.buckets.look(key, monotonic()))
 
+    async def enter(self, scope: Scope) -> None:
+        """Wait for a bid's turn."""
+        bidder = scope["state"]["bidder"]
+        await self.turns.enter(bidder)
+        scope["state"]["turn"] = bidder
+
     def received(self, scope: Scope, key: Hashable) -> None:
         """A bid was: it counts, even where another one was received meanwhile and there was none left."""
         assert self._bids is not None
         self._bids.buckets.charge(key, monotonic())
         quota = self._bids.buckets.look(key, monotonic())
         self._bids.tell(scope, quota._replace(wait_s=0))
-
-
-async def take_turn(rates: Rates, scope: Scope) -> None:
-    """Before a bid's handler, once its whole request has arrived; `with_rates` gives the turn back."""
-    bidder = scope["state"].get("bidder")
-    if bidder is not None:
-        await rates.turns.enter(bidder)
-        scope["state"]["turn"] = bidder
 
 
 def with_rates(app: ASGIApp, rates: Rates) -> ASGIApp:
@@ -131,5 +131,5 @@ def with_rates(app: ASGIApp, rates: Rates) -> ASGIApp:
 
 
 def _is_received(start: HTTPResponseStartEvent) -> bool:
-    """Whether the reply tells of a bid that was received, and not counted before."""
-    return start["status"] < 300 and all(name != _REPLAYED for name, _ in start["headers"])
+    """Whether the reply tells of a bid that has been received with this request."""
+    return start["status"] < 300 and _NOTHING_NEW.isdisjoint(name for name, _ in start["headers"])

@@ -7,6 +7,13 @@ taken away acts on the next request.
 from enum import StrEnum
 
 from procure.kit.actor import Role
+from procure.kit.errors import Forbidden
+
+
+class ScopeMissing(Forbidden):
+    """The token, or the caller's role now, does not carry the scope that this operation needs."""
+
+    slug, title = "scope-missing", "Scope missing"
 
 
 class Scope(StrEnum):

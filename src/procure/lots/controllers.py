@@ -25,7 +25,7 @@ from procure.lots.rules import LotStatus, Phase
 from procure.lots.schemas import Cancellation, LotDraft, LotPatch, LotSummary, LotView, Notice
 from procure.outcomes.errors import EnvelopeExceeded, OutcomeNotActive, OutcomeNotFound
 from procure.policy.errors import NoPolicyInForce
-from procure.vault.keys import Vault
+from procure.vault.keys import Opener
 
 
 class LotController(Controller):
@@ -134,7 +134,7 @@ class LotController(Controller):
         **requires(Scope.LOTS_PUBLISH),
     )
     async def publish(
-        self, db: Db, actor: Caller, vault: NamedDependency[SkipValidation[Vault]], lot_id: FromPath[UUID]
+        self, db: Db, actor: Caller, vault: NamedDependency[SkipValidation[Opener]], lot_id: FromPath[UUID]
     ) -> LotView:
         """Open the lot to everybody. An approver who did not prepare it; commits the lot's estimate of the envelope."""
         lot = await service.publish(db, actor, vault, lot_id)

@@ -2,9 +2,11 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy import (
     CheckConstraint,
     ColumnElement,
@@ -22,26 +24,30 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from procure.kit.clock import app_now
 from procure.kit.db import Base, Structs, Versioned
+from procure.kit.fields import ItemKey, Line, Name
 from procure.lots.rules import NEXT, CriterionKind, LotStatus, Offer, Phase, Pricing, Route
 from procure.policy.rules import Band, Policy
 
 reference_numbers = Sequence("lot_references", metadata=Base.metadata)
 
 
+AcceptanceCriteria = Annotated[list[Line], Meta(min_length=1, max_length=20)]
+
+
 class Deliverable(msgspec.Struct, frozen=True):
     """A piece of work, `id` unique in its lot (D1, D2 …), with what it will be accepted by."""
 
-    id: str
-    title: str
+    id: ItemKey
+    title: Line
     due_on: date
-    acceptance_criteria: list[str]
+    acceptance_criteria: AcceptanceCriteria
 
 
 class Criterion(msgspec.Struct, frozen=True):
     """What bids are judged by; weights sum to 100 over the lot. `minimum_score` is out of 5, or none."""
 
-    id: str
-    name: str
+    id: ItemKey
+    name: Name
     kind: CriterionKind
     weight: int
     minimum_score: int | None = None

@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from procure.kit.fields import Line, Markdown, Name, Paragraph
+from procure.kit.fields import Instant, KeyId, Line, Markdown, Name, Paragraph, Reference
 from procure.kit.money import Money
-from procure.lots.models import Criterion, Deliverable, Lot
+from procure.lots.models import AcceptanceCriteria, Criterion, Deliverable, Lot
 from procure.lots.rules import CriterionKind, LotStatus, Phase, Pricing, Route, status_at
 from procure.organisations.schemas import Party
 from procure.policy.rules import Band, Policy
@@ -26,7 +26,7 @@ class DeliverableDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     title: Line
     due_on: date
-    acceptance_criteria: Annotated[list[Line], Meta(min_length=1, max_length=20)]
+    acceptance_criteria: AcceptanceCriteria
 
 
 class CriterionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +48,7 @@ class FurtherIterations(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 Deliverables = Annotated[list[DeliverableDraft], Meta(min_length=1, max_length=100)]
 Criteria = Annotated[list[CriterionDraft], Meta(min_length=1, max_length=20)]
 MeasureIds = Annotated[list[UUID], Meta(min_length=1, max_length=20)]
+Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=100)]
 
 _EXAMPLE = {
     "outcome_id": "0199c0de-0000-7000-8000-000000000010",
@@ -100,8 +101,8 @@ class LotDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     duration_days: Days
     ceiling: Money
     criteria: Criteria
-    enquiries_close_at: Annotated[datetime, Meta(tz=True)]
-    closes_at: Annotated[datetime, Meta(tz=True)]
+    enquiries_close_at: Instant
+    closes_at: Instant
     further_iterations: FurtherIterations = FurtherIterations(0, Money("0.00", "GBP"))
     route: Route = Route.OPEN
     pricing: Pricing = Pricing.FIXED
@@ -112,7 +113,7 @@ class LotDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class LotPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What changes in a draft; a field left out stays as it is, a list is replaced whole."""
 
-    EXAMPLE: ClassVar[object] = {"duration_days": 21, "ceiling": {"amount": "11000.00", "currency": "GBP"}}
+    EXAMPLE: ClassVar[object] = {"title": "Find out where changes wait, and why", "validity_days": 90}
 
     title: Line | UnsetType = UNSET
     phase: Phase | UnsetType = UNSET
@@ -123,8 +124,8 @@ class LotPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     duration_days: Days | UnsetType = UNSET
     ceiling: Money | UnsetType = UNSET
     criteria: Criteria | UnsetType = UNSET
-    enquiries_close_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
-    closes_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+    enquiries_close_at: Instant | UnsetType = UNSET
+    closes_at: Instant | UnsetType = UNSET
     further_iterations: FurtherIterations | UnsetType = UNSET
     validity_days: Days | UnsetType = UNSET
 
@@ -140,7 +141,7 @@ class Notice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: Name
     ocid: Annotated[str, Meta(pattern=r"^ocds-[a-z0-9]{6}-.+$", max_length=100)]
-    published_at: Annotated[datetime, Meta(tz=True)]
+    published_at: Instant
 
 
 class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,46 +155,46 @@ class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LotKeyView(msgspec.Struct, frozen=True):
     """The key that bids are sealed to: base64 of the HPKE public key, signed by the platform (docs: sealing)."""
 
-    id: str
-    scheme: str
-    public_key: str
-    signature: str
+    id: KeyId
+    scheme: Annotated[str, Meta(pattern=r"^[A-Za-z0-9:-]+$", max_length=100)]
+    public_key: Base64
+    signature: Base64
 
 
 class LotView(msgspec.Struct, frozen=True, kw_only=True):
     """A lot. `status` is as of now: a published lot is `closed` from `closes_at` on. `policy` is what was in force for it."""
 
     id: UUID
-    reference: str
+    reference: Reference
     outcome_id: UUID
     buyer: Party
     iteration: int
     follows_id: UUID | None
     status: LotStatus
-    title: str
+    title: Line
     phase: Phase
     route: Route
     pricing: Pricing
-    brief: str
-    deliverables: list[Deliverable]
-    criteria: list[Criterion]
-    measure_ids: list[UUID]
+    brief: Markdown
+    deliverables: Annotated[list[Deliverable], Meta(max_length=100)]
+    criteria: Annotated[list[Criterion], Meta(max_length=20)]
+    measure_ids: Annotated[list[UUID], Meta(max_length=20)]
     starts_on: date
     duration_days: int
     ceiling: Money
     further_iterations: FurtherIterations
     estimate: Money
-    enquiries_close_at: datetime
-    closes_at: datetime
+    enquiries_close_at: Instant
+    closes_at: Instant
     validity_days: int
     band: Band
     policy: Policy
     notice: Notice | None
     key: LotKeyView | None
-    published_at: datetime | None
-    ended_at: datetime | None
-    end_reason: str | None
-    created_at: datetime
+    published_at: Instant | None
+    ended_at: Instant | None
+    end_reason: Paragraph | None
+    created_at: Instant
     version: int
 
     @classmethod
@@ -255,17 +256,17 @@ class LotSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A lot in a list."""
 
     id: UUID
-    reference: str
+    reference: Reference
     outcome_id: UUID
     buyer: Party
     iteration: int
     status: LotStatus
-    title: str
+    title: Line
     phase: Phase
     band: Band
     ceiling: Money
-    closes_at: datetime
-    created_at: datetime
+    closes_at: Instant
+    created_at: Instant
 
     @classmethod
     def of(cls, row: Lot, now: datetime) -> "LotSummary":

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, within
 from procure.kit import clock
-from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.actor import Actor
 from procure.kit.body import given
 from procure.kit.canonical import digest
 from procure.kit.db import exclude
@@ -31,7 +31,7 @@ from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
 from procure.outcomes.models import Measure, Outcome
 from procure.policy.service import policy_for
-from procure.vault.keys import LotKey, Vault
+from procure.vault.keys import LotKey, Opener
 
 
 def visible_lots(actor: Actor) -> Select[Lot]:
@@ -210,7 +210,7 @@ async def record_notice(db: AsyncSession, actor: Actor, lot_id: UUID, data: Noti
     return lot
 
 
-async def publish(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID) -> Lot:
+async def publish(db: AsyncSession, actor: Actor, vault: Opener, lot_id: UUID) -> Lot:
     """Open the lot to everybody: an approver who did not prepare it. Commits its estimate and makes its key."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
     _check_other_person(actor, lot, "lot.publish")
@@ -237,9 +237,8 @@ async def publish(db: AsyncSession, actor: Actor, vault: Vault, lot_id: UUID) ->
 
 
 def _check_other_person(actor: Actor, lot: Lot, act: str) -> None:
-    if require_person(actor) in lot.prepared_by:
-        fact = SamePerson("Whoever prepared the lot can't approve it.")
-        raise journal.refused(fact, actor, act, lot.id, audience=within(lot.buyer_id))
+    said = "Whoever prepared the lot can't approve it."
+    journal.by_another(actor, lot.prepared_by, said, act=act, about=lot.id, audience=within(lot.buyer_id))
 
 
 def _take_key(lot: Lot, key: LotKey) -> None:

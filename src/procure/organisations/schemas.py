@@ -1,6 +1,5 @@
 """What is sent and answered about organisations."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
@@ -8,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from procure.kit.actor import OrganisationKind
-from procure.kit.fields import Line, Paragraph
+from procure.kit.fields import Instant, Line, Paragraph
 from procure.organisations.models import Organisation
 from procure.organisations.rules import Nation, OrganisationStatus
 
@@ -22,7 +21,7 @@ class Party(msgspec.Struct, frozen=True):
     """An organisation, named as it was when the document that names it was made."""
 
     id: UUID
-    name: str
+    name: Line
 
 
 class OrganisationIdentifier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,12 +62,12 @@ class OrganisationView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     kind: OrganisationKind
-    name: str
+    name: Line
     identifier: OrganisationIdentifier
     nation: Nation
     is_central_government: bool
     status: OrganisationStatus
-    created_at: datetime
+    created_at: Instant
     version: int
 
     @classmethod

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Sequence, Un
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from procure.kit.db import Base, Structs, Versioned
+from procure.kit.fields import Line, Name
 from procure.outcomes.rules import NEXT, Direction, LedgerKind, OutcomeStatus
 
 reference_numbers = Sequence("outcome_references", metadata=Base.metadata)
@@ -17,8 +18,8 @@ reference_numbers = Sequence("outcome_references", metadata=Base.metadata)
 class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An option that was considered, "ourselves" and "no technology" among them, and why it was taken or not."""
 
-    title: str
-    reason: str
+    title: Line
+    reason: Line
     chosen: bool = False
 
 
@@ -26,7 +27,7 @@ class TeamMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A person behind the outcome, and what they know."""
 
     person_id: UUID
-    discipline: str
+    discipline: Name
 
 
 class Outcome(Versioned, Base):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from procure.kit.errors import Faults
 from procure.kit.money import total
 from procure.outcomes.errors import (
+    BudgetHolderNeeded,
     EnvelopeExceeded,
     OutcomeInvalid,
     OutcomeNotActive,
@@ -58,6 +59,11 @@ def check_draft(status: OutcomeStatus) -> None:
 def check_active(status: OutcomeStatus) -> None:
     if status is not OutcomeStatus.ACTIVE:
         raise OutcomeNotActive(f"The outcome is {status}; this needs an active one.")
+
+
+def check_budget_holder(*, holds_budget: bool) -> None:
+    if not holds_budget:
+        raise BudgetHolderNeeded("An approver who holds the budget has to activate an outcome.")
 
 
 def check_endable(status: OutcomeStatus) -> None:

@@ -1,6 +1,6 @@
 """What is sent and answered about outcomes."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, ClassVar
 from uuid import UUID
@@ -9,11 +9,14 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from procure.kit.actor import Actor
-from procure.kit.fields import Cpv, Line, Name, Paragraph, Quantity
+from procure.kit.fields import Cpv, Instant, Line, Name, Paragraph, Quantity, Reference
 from procure.kit.money import Money
 from procure.organisations.schemas import Party
 from procure.outcomes.models import Measure, Observation, Option, Outcome
 from procure.outcomes.rules import Direction, OutcomeStatus
+
+#: How far from the baseline to the target, as a decimal string: 0 none of it, 1 all of it, to four places.
+Progress = Annotated[str, Meta(pattern=r"^-?[0-9]{1,40}\.[0-9]{4}$", max_length=46)]
 
 
 class DatedValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,13 +142,13 @@ class ObservationView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     measure_id: UUID
-    value: str
+    value: Quantity
     observed_on: date
-    source: str
-    evidence: str | None
+    source: Line
+    evidence: Paragraph | None
     contract_id: UUID | None
     supersedes_id: UUID | None
-    recorded_at: datetime
+    recorded_at: Instant
 
     @classmethod
     def of(cls, row: Observation) -> "ObservationView":
@@ -166,14 +169,14 @@ class MeasureView(msgspec.Struct, frozen=True, kw_only=True):
     """A measure with what was last seen. `progress` 1 is the target, below 0 is worse than the baseline, null is unknown."""
 
     id: UUID
-    name: str
-    unit: str
+    name: Line
+    unit: Name
     direction: Direction
     baseline: DatedValue
     target: DatedValue
-    method: str
+    method: Line
     latest: DatedValue | None
-    progress: str | None
+    progress: Progress | None
 
     @classmethod
     def of(cls, row: Measure, latest: Observation | None, progress: Decimal | None) -> "MeasureView":
@@ -202,7 +205,7 @@ class LedgerView(msgspec.Struct, frozen=True, kw_only=True):
 class TeamMemberView(msgspec.Struct, frozen=True):
     """A discipline of the team. Who has it is for the buyer's own people; `person_id` is null for everybody else."""
 
-    discipline: str
+    discipline: Name
     person_id: UUID | None
 
 
@@ -210,22 +213,22 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     """An outcome with its measures, their progress, and what is committed, accepted and paid."""
 
     id: UUID
-    reference: str
+    reference: Reference
     buyer: Party
     status: OutcomeStatus
-    title: str
-    statement: str
-    beneficiaries: str
-    options: list[Option]
-    team: list[TeamMemberView]
+    title: Line
+    statement: Paragraph
+    beneficiaries: Line
+    options: Annotated[list[Option], Meta(max_length=20)]
+    team: Annotated[list[TeamMemberView], Meta(max_length=30)]
     envelope: Money
-    cpv: str | None
-    measures: list[MeasureView]
+    cpv: Cpv | None
+    measures: Annotated[list[MeasureView], Meta(max_length=20)]
     ledger: LedgerView
-    activated_at: datetime | None
-    ended_at: datetime | None
-    end_reason: str | None
-    created_at: datetime
+    activated_at: Instant | None
+    ended_at: Instant | None
+    end_reason: Paragraph | None
+    created_at: Instant
     version: int
 
     @classmethod
@@ -257,12 +260,12 @@ class OutcomeSummary(msgspec.Struct, frozen=True, kw_only=True):
     """An outcome in a list."""
 
     id: UUID
-    reference: str
+    reference: Reference
     buyer: Party
     status: OutcomeStatus
-    title: str
+    title: Line
     envelope: Money
-    created_at: datetime
+    created_at: Instant
 
     @classmethod
     def of(cls, row: Outcome) -> "OutcomeSummary":

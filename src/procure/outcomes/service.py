@@ -13,7 +13,7 @@ from sqlalchemy.orm import selectinload
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, within
 from procure.kit import clock
-from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.actor import Actor, require_person
 from procure.kit.body import given
 from procure.kit.errors import Faults
 from procure.kit.ids import new_id
@@ -22,7 +22,6 @@ from procure.kit.paging import Paging, after
 from procure.organisations.models import Organisation
 from procure.outcomes import rules
 from procure.outcomes.errors import (
-    BudgetHolderNeeded,
     MeasureNotFound,
     ObservationInvalid,
     OutcomeInvalid,
@@ -202,12 +201,12 @@ def _measures(outcome_id: UUID, drafts: Sequence[MeasureDraft]) -> list[Measure]
 async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID) -> Outcome:
     """Put the envelope into force: a budget-holding approver, who did not prepare it."""
     outcome = await lock_outcome(db, actor, outcome_id)
-    person_id = require_person(actor)
-    if not actor.budget_holder:
-        raise BudgetHolderNeeded("An approver who holds the budget has to activate an outcome.")
-    if person_id in outcome.prepared_by:
-        fact = SamePerson("Whoever wrote the outcome can't activate it.")
-        raise journal.refused(fact, actor, "outcome.activate", outcome.id, audience=within(outcome.buyer_id))
+    require_person(actor)
+    rules.check_budget_holder(holds_budget=actor.budget_holder)
+    said, audience = "Whoever wrote the outcome can't activate it.", within(outcome.buyer_id)
+    person_id = journal.by_another(
+        actor, outcome.prepared_by, said, act="outcome.activate", about=outcome.id, audience=audience
+    )
     rules.check_draft(outcome.status)
     now = await clock.now(db)
     outcome.move_to(OutcomeStatus.ACTIVE)
@@ -236,7 +235,7 @@ async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecisio
     if data.status is not OutcomeStatus.ABANDONED:
         rules.check_active(outcome.status)
     rules.check_endable(outcome.status)
-    rules.check_settled(await _unsettled(db, outcome.id))
+    rules.check_settled(await unsettled(db, outcome.id))
     outcome.move_to(data.status)
     outcome.ended_at, outcome.end_reason = await clock.now(db), data.reason
     event = OutcomeEnded(
@@ -246,7 +245,7 @@ async def end(db: AsyncSession, actor: Actor, outcome_id: UUID, data: EndDecisio
     return outcome
 
 
-async def _unsettled(db: AsyncSession, outcome_id: UUID) -> Sequence[Decimal]:
+async def unsettled(db: AsyncSession, outcome_id: UUID) -> Sequence[Decimal]:
     """What each lot commits, less its accepted work."""
     sign = case((LedgerEntry.kind == LedgerKind.COMMITTED, 1), (LedgerEntry.kind == LedgerKind.ACCEPTED, -1), else_=0)
     by_lot = select(func.sum(sign * LedgerEntry.delta)).where(LedgerEntry.outcome_id == outcome_id)
@@ -376,11 +375,7 @@ async def commit_to(db: AsyncSession, outcome: Outcome, lot_id: UUID, amount: De
 
     More than before needs an active outcome with room for it: raises OutcomeNotActive, EnvelopeExceeded. Less is always taken.
     """
-    await db.flush()
-    of_outcome = (LedgerEntry.outcome_id == outcome.id, LedgerEntry.kind == LedgerKind.COMMITTED)
-    whole = func.coalesce(func.sum(LedgerEntry.delta), 0)
-    of_lot = func.coalesce(func.sum(LedgerEntry.delta).filter(LedgerEntry.lot_id == lot_id), 0)
-    committed, so_far = (await db.execute(select(whole, of_lot).where(*of_outcome))).one()
+    committed, so_far = await committed_so_far(db, outcome.id, lot_id)
     delta = amount - so_far
     if delta == 0:
         return
@@ -388,6 +383,16 @@ async def commit_to(db: AsyncSession, outcome: Outcome, lot_id: UUID, amount: De
         rules.check_active(outcome.status)
     rules.check_commitment(committed, delta, outcome.envelope)
     await _move(db, outcome.id, lot_id, LedgerKind.COMMITTED, delta, reason)
+
+
+async def committed_so_far(db: AsyncSession, outcome_id: UUID, lot_id: UUID) -> tuple[Decimal, Decimal]:
+    """What all lots commit of an outcome's envelope, and this lot of it (net)."""
+    await db.flush()
+    of_outcome = (LedgerEntry.outcome_id == outcome_id, LedgerEntry.kind == LedgerKind.COMMITTED)
+    whole = func.coalesce(func.sum(LedgerEntry.delta), 0)
+    of_lot = func.coalesce(func.sum(LedgerEntry.delta).filter(LedgerEntry.lot_id == lot_id), 0)
+    committed, so_far = (await db.execute(select(whole, of_lot).where(*of_outcome))).one()
+    return committed, so_far
 
 
 async def add_spend(

@@ -1,12 +1,15 @@
 """Entries of the public register. Lots and awards stand in it as their own summaries."""
 
-from datetime import date, datetime
+from datetime import date
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from procure.contracts.models import Contract, ContractDeliverable
 from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep
+from procure.kit.fields import Instant, ItemKey, Line, Paragraph, Reference
 from procure.kit.money import Money
 from procure.organisations.schemas import Party
 from procure.outcomes.models import Outcome
@@ -18,19 +21,19 @@ class OutcomeEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A change that a buyer wants, how far it has come, and what is committed, accepted and paid (net)."""
 
     id: UUID
-    reference: str
+    reference: Reference
     buyer: Party
     status: OutcomeStatus
-    title: str
-    statement: str
-    beneficiaries: str
+    title: Line
+    statement: Paragraph
+    beneficiaries: Line
     envelope: Money
-    measures: list[MeasureView]
+    measures: Annotated[list[MeasureView], Meta(max_length=20)]
     ledger: LedgerView
-    activated_at: datetime | None
-    ended_at: datetime | None
-    end_reason: str | None
-    created_at: datetime
+    activated_at: Instant | None
+    ended_at: Instant | None
+    end_reason: Paragraph | None
+    created_at: Instant
 
     @classmethod
     def of(cls, row: Outcome, measures: list[MeasureView], ledger: LedgerView) -> "OutcomeEntry":
@@ -55,11 +58,11 @@ class OutcomeEntry(msgspec.Struct, frozen=True, kw_only=True):
 class DeliverableEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A deliverable and how far it is; its price stays between the parties."""
 
-    key: str
-    title: str
+    key: ItemKey
+    title: Line
     due_on: date
     status: DeliverableStatus
-    accepted_at: datetime | None
+    accepted_at: Instant | None
 
     @classmethod
     def of(cls, row: ContractDeliverable) -> "DeliverableEntry":
@@ -70,7 +73,7 @@ class ContractEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A contract that both sides have signed: its value (net), its deliverables, what was learned and what comes next."""
 
     id: UUID
-    reference: str
+    reference: Reference
     award_id: UUID
     lot_id: UUID
     outcome_id: UUID
@@ -81,14 +84,14 @@ class ContractEntry(msgspec.Struct, frozen=True, kw_only=True):
     value: Money
     starts_on: date
     ends_on: date
-    deliverables: list[DeliverableEntry]
-    signed_at: datetime | None
-    ended_at: datetime | None
-    end_reason: str | None
+    deliverables: Annotated[list[DeliverableEntry], Meta(max_length=100)]
+    signed_at: Instant | None
+    ended_at: Instant | None
+    end_reason: Paragraph | None
     next_step: NextStep | None
-    learned_by_buyer: str | None
-    learned_by_supplier: str | None
-    created_at: datetime
+    learned_by_buyer: Paragraph | None
+    learned_by_supplier: Paragraph | None
+    created_at: Instant
 
     @classmethod
     def of(cls, row: Contract) -> "ContractEntry":

@@ -1,10 +1,11 @@
 """What is sent and answered about the clock."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import msgspec
-from msgspec import Meta
+
+from procure.kit.fields import Instant
 
 
 class ClockMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -12,13 +13,13 @@ class ClockMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     EXAMPLE: ClassVar[object] = {"to": "2026-12-08T12:00:00Z"}
 
-    to: Annotated[datetime, Meta(tz=True)]
+    to: Instant
 
 
 class ClockView(msgspec.Struct, frozen=True):
     """Procurement's time now, UTC, and how many seconds of it the sandbox has added (0 outside a sandbox)."""
 
-    now: datetime
+    now: Instant
     ahead_seconds: float
 
     @classmethod

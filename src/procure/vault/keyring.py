@@ -49,6 +49,8 @@ class FileKeyring:
     refused: an unmounted disk must not be taken for a new keyring. Construction reads the disk; do it at start.
     """
 
+    is_trial = False
+
     def __init__(
         self,
         folder: Path,

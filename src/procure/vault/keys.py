@@ -45,7 +45,25 @@ class PrivateLotKey:
         raise TypeError("A private lot key is written nowhere.")
 
 
-class Vault(Protocol):
+class Opener(Protocol):
+    """What publishing and opening ask of a vault; on trial (`vault.trial`) nothing is kept and nothing opened."""
+
+    is_trial: bool
+
+    async def make_lot_key(self, lot_id: UUID, not_before: datetime) -> LotKey:
+        """Make and keep a new key, durable on return: call it after validation, before the publishing commit.
+
+        Every call makes another key and touches no earlier one, so that a retried publication can neither lose nor
+        hasten the key of one that was committed; what is not committed is an orphan for `sweep`.
+        """
+        ...
+
+    async def open_lot(self, lot_id: UUID, key_id: str) -> PrivateLotKey:
+        """The private key, from `not_before` on. Raises KeyNotDue, KeyUnknown, KeyUnreadable."""
+        ...
+
+
+class Vault(Opener, Protocol):
     """Keeper of the lots' private keys. Implementations decide by their own clock, never by a time handed to them."""
 
     @property
@@ -59,21 +77,11 @@ class Vault(Protocol):
     def sign(self, message: bytes) -> bytes:
         """The platform's Ed25519 signature, 64 bytes. Callers start `message` with a label of its purpose."""
 
-    async def make_lot_key(self, lot_id: UUID, not_before: datetime) -> LotKey:
-        """Make and keep a new key, durable on return: call it after validation, before the publishing commit.
-
-        Every call makes another key and touches no earlier one, so that a retried publication can neither lose nor
-        hasten the key of one that was committed; what is not committed is an orphan for `sweep`.
-        """
-
     async def delay(self, lot_id: UUID, key_id: str, not_before: datetime) -> None:
         """Move `not_before` later, durable on return: call it before the extension commits.
 
         An earlier moment changes nothing. Raises KeyReleased, KeyUnknown, KeyUnreadable.
         """
-
-    async def open_lot(self, lot_id: UUID, key_id: str) -> PrivateLotKey:
-        """The private key, from `not_before` on. Raises KeyNotDue, KeyUnknown, KeyUnreadable."""
 
     async def sweep(self, known: Container[tuple[UUID, str]], older_than: timedelta) -> int:
         """Destroy keys of publications that never committed; the number of them.

@@ -5,9 +5,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from procure.kit.fields import Paragraph
-
-Link = Annotated[str, Meta(pattern=r"^https://[^\s/?#@]+([/?#]\S*)?$", max_length=2000)]
+from procure.kit.fields import Link, Paragraph
 
 
 class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,7 +16,7 @@ from procure.contracts.models import Contract, ContractDeliverable, CriterionVer
 from procure.contracts.rules import ContractStatus, DeliverableStatus, Side
 from procure.journal.events import PUBLIC
 from procure.kit import clock
-from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import digest
 from procure.kit.ids import new_id
 from procure.kit.money import Money
@@ -108,9 +108,8 @@ async def _latest(db: AsyncSession, deliverable: ContractDeliverable) -> Submiss
 
 def _check_other_person(actor: Actor, contract: Contract, submission: Submission) -> None:
     """One person may hold a seat on both sides, and still never judges their own work."""
-    if actor.person_id == submission.submitted_by:
-        fact = SamePerson("Whoever handed it in can't judge it.")
-        raise contracts.refused(fact, actor, "deliverable.decide", contract)
+    said = "Whoever handed it in can't judge it."
+    contracts.by_another(actor, [submission.submitted_by], said, "deliverable.decide", contract)
 
 
 async def _accept(

@@ -15,7 +15,7 @@ from procure.contracts.models import Contract, OwedObservation
 from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep, Side
 from procure.journal.events import PUBLIC
 from procure.kit import clock
-from procure.kit.actor import Actor, SamePerson, require_person
+from procure.kit.actor import Actor
 from procure.kit.money import Money
 from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
@@ -48,9 +48,8 @@ async def terminate(db: AsyncSession, actor: Actor, contract_id: UUID, reason: s
 
 
 def _check_other_person(actor: Actor, contract: Contract) -> None:
-    if require_person(actor) in contract.prepared_by:
-        fact = SamePerson("Whoever drew the contract up can't end it.")
-        raise contracts.refused(fact, actor, "contract.terminate", contract)
+    said = "Whoever drew the contract up can't end it."
+    contracts.by_another(actor, contract.prepared_by, said, "contract.terminate", contract)
 
 
 def _cancel_rest(contract: Contract) -> list[str]:

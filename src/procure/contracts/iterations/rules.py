@@ -9,6 +9,7 @@ from procure.contracts.iterations.errors import (
     IterationInvalid,
     IterationLeft,
     IterationTaken,
+    NextLotDrafted,
     NextStepOther,
     NoIterationLeft,
 )
@@ -102,6 +103,12 @@ def check_next_lot(next_step: NextStep | None, number: int, further_iterations: 
         raise NextStepOther(f"The contract ended with `{next_step}`; there is no next lot.")
     if next_step is NextStep.CONTINUE and number - 1 < further_iterations:
         raise IterationLeft("An announced iteration is left: continue with the same team, without a competition.")
+
+
+def check_none_follows(reference: str | None) -> None:
+    """`reference` is that of the lot that follows already, if there is one."""
+    if reference is not None:
+        raise NextLotDrafted(f"{reference} follows this lot already; edit that one, or cancel it.")
 
 
 def move_days(policy: Policy, enquiries_close_at: datetime, closes_at: datetime, now: datetime) -> int:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.awards import service as awards
@@ -14,11 +14,10 @@ from procure.contracts import rules as contract_rules
 from procure.contracts import service as contracts
 from procure.contracts.documents import AgreedDeliverable
 from procure.contracts.iterations import rules
-from procure.contracts.iterations.errors import NextLotDrafted
 from procure.contracts.iterations.events import ContractDropped, NextStepChanged
 from procure.contracts.iterations.rules import Agreed
 from procure.contracts.iterations.schemas import Iteration, IterationDeliverable, NextStepChange
-from procure.contracts.models import Contract, Signature
+from procure.contracts.models import Contract
 from procure.contracts.rules import ContractStatus, NextStep, Side
 from procure.journal.events import PUBLIC
 from procure.kit import clock
@@ -84,22 +83,31 @@ def _work(deliverables: Sequence[IterationDeliverable]) -> list[AgreedDeliverabl
 
 async def _drop_unsigned(db: AsyncSession, actor: Actor, contract: Contract, now: datetime, reason: str) -> None:
     """A mistake in a contract that nobody signed, or a date that was missed, must not cost the iteration, nor hold it."""
-    following = select(Contract.id).where(
+    other_id = await db.scalar(following(contract).with_only_columns(Contract.id))
+    if other_id is None:
+        return
+    other = await contracts.lock_contract(db, other_id)
+    await check_not_taken(db, other, now)
+    other.move_to(ContractStatus.TERMINATED)
+    other.ended_at, other.end_reason = now, reason
+    event = ContractDropped(object_id=other.id, object_version=other.version, reason=reason)
+    await contracts.record(db, actor, event, contracts.parties(other), other)
+
+
+def following(contract: Contract) -> Select[Contract]:
+    """The contract of the iteration after this one, if it is drawn up."""
+    return select(Contract).where(
         Contract.award_id == contract.award_id,
         Contract.number == contract.number + 1,
         # As in the table's unique index: one that was signed counts however it ended.
         or_(Contract.signed_at.is_not(None), Contract.status == ContractStatus.PENDING),
     )
-    other_id = await db.scalar(following)
-    if other_id is None:
-        return
-    other = await contracts.lock_contract(db, other_id)
-    count = select(func.count()).select_from(Signature).where(Signature.contract_id == other.id)
-    rules.check_not_taken(other.status, signatures=await db.scalar(count) or 0, has_lapsed=now >= other.sign_by)
-    other.move_to(ContractStatus.TERMINATED)
-    other.ended_at, other.end_reason = now, reason
-    event = ContractDropped(object_id=other.id, object_version=other.version, reason=reason)
-    await contracts.record(db, actor, event, contracts.parties(other), other)
+
+
+async def check_not_taken(db: AsyncSession, other: Contract, now: datetime) -> None:
+    """Whether a contract for the same iteration may take the place of this one."""
+    signatures = await contracts.signatures_of(db, other.id)
+    rules.check_not_taken(other.status, signatures=len(signatures), has_lapsed=now >= other.sign_by)
 
 
 async def change_next_step(db: AsyncSession, actor: Actor, contract_id: UUID, data: NextStepChange) -> Contract:
@@ -114,7 +122,7 @@ async def change_next_step(db: AsyncSession, actor: Actor, contract_id: UUID, da
     before, after = contract.next_step, NextStep(data.next_step)
     rules.check_lets_go(before, after)
     if after is NextStep.STOP:
-        await _check_none_follows(db, lot)
+        rules.check_none_follows(await follower_of(db, lot.id))
     await _drop_unsigned(db, actor, contract, await clock.now(db), "The iteration was given up.")
     contract.next_step = after
     contract.touch()
@@ -140,18 +148,17 @@ async def draft_next_lot(db: AsyncSession, actor: Actor, contract_id: UUID) -> L
     contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
     contract_rules.check_status(contract.status, ContractStatus.COMPLETED)
     rules.check_next_lot(contract.next_step, contract.number, lot.further_iterations)
-    await _check_none_follows(db, lot)
+    rules.check_none_follows(await follower_of(db, lot.id))
     now = await clock.now(db)
     policy = await policy_for(db, lot.buyer_id, outcome.envelope, now)
     days = rules.move_days(policy, lot.enquiries_close_at, lot.closes_at, now)
     return await lots.draft(db, actor, _next_draft(lot, days))
 
 
-async def _check_none_follows(db: AsyncSession, lot: Lot) -> None:
-    following = select(Lot.reference).where(Lot.follows_id == lot.id, Lot.status != LotStatus.CANCELLED)
-    reference = await db.scalar(following.limit(1))
-    if reference is not None:
-        raise NextLotDrafted(f"{reference} follows this lot already; edit that one, or cancel it.")
+async def follower_of(db: AsyncSession, lot_id: UUID) -> str | None:
+    """The reference of a lot that was drafted to follow this one, if there is one that stands."""
+    following = select(Lot.reference).where(Lot.follows_id == lot_id, Lot.status != LotStatus.CANCELLED)
+    return await db.scalar(following.limit(1))
 
 
 def _next_draft(lot: Lot, days: int) -> LotDraft:

@@ -1,0 +1,1 @@
+"""What is worked out from every step and stored by none: what a caller may do now, and what waits for it."""

@@ -1,0 +1,300 @@
+"""The acts of each resource up to the award. `delivery` has those from the contract on.
+
+Nothing is locked and nothing is changed: what is answered is true when it is read, as the reply of a moment later may show.
+"""
+
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from procure.awards import rules as award_rules
+from procure.awards import service as awards
+from procure.awards.errors import AwardNotFound, NotNextInRank
+from procure.awards.rules import AwardStatus
+from procure.bids import rules as bid_rules
+from procure.bids import service as bids
+from procure.bids.errors import BidExists
+from procure.bids.models import Bid
+from procure.bids.rules import BidStatus
+from procure.contracts import rules as contract_rules
+from procure.contracts import service as contracts
+from procure.enquiries import rules as enquiry_rules
+from procure.enquiries import service as enquiries
+from procure.enquiries.errors import EnquiryNotFound
+from procure.enquiries.models import Enquiry
+from procure.evaluation import rules as evaluation_rules
+from procure.evaluation import service as evaluation
+from procure.evaluation.models import Consensus, Score
+from procure.evaluation.service import Evaluation
+from procure.insights.actions.rules import Act, Condition
+from procure.kit import clock
+from procure.kit.actor import Actor, require_another, require_person
+from procure.kit.errors import Fact
+from procure.kit.scopes import Scope
+from procure.lots import rules as lot_rules
+from procure.lots import service as lots
+from procure.lots.errors import LotNotFound
+from procure.lots.models import Lot
+from procure.lots.rules import LotStatus
+from procure.outcomes import rules as outcome_rules
+from procure.outcomes import service as outcomes
+from procure.outcomes.errors import OutcomeNotFound
+from procure.outcomes.models import Outcome
+from procure.policy.rules import Policy
+from procure.policy.service import policy_for
+
+T = TypeVar("T")
+
+
+def own(is_own: bool, fact: type[Fact]) -> list[Condition]:
+    """The first stage: what is not the caller's to act on is not there."""
+    return [partial(_check, is_own, fact)]
+
+
+def _check(holds: bool, fact: type[Fact]) -> None:
+    if not holds:
+        raise fact
+
+
+async def tried(work: Awaitable[T]) -> tuple[T | None, Condition]:
+    """What an asynchronous predicate gives, and the condition that it is."""
+    try:
+        return await work, lambda: None
+    except Fact as fact:
+        return None, partial(_raise, fact)
+
+
+def _raise(fact: Fact) -> None:
+    raise fact
+
+
+async def of_outcome(db: AsyncSession, actor: Actor, outcome_id: UUID) -> list[Act]:
+    outcome = await outcomes.find_outcome(db, actor, outcome_id)
+    mine = own(outcome.buyer_id == actor.buyer_id, OutcomeNotFound)
+    draft = partial(outcome_rules.check_draft, outcome.status)
+    active = partial(outcome_rules.check_active, outcome.status)
+    was_active = partial(outcome_rules.check_observable, was_active=outcome.activated_at is not None)
+    holds_budget = partial(outcome_rules.check_budget_holder, holds_budget=actor.budget_holder)
+    another = partial(require_another, actor, outcome.prepared_by)
+    unsettled = await outcomes.unsettled(db, outcome.id)
+    endable = partial(outcome_rules.check_endable, outcome.status)
+    settled = partial(outcome_rules.check_settled, unsettled)
+    person = partial(require_person, actor)
+    return [
+        Act("reviseOutcome", Scope.OUTCOMES_WRITE, [mine, [draft]]),
+        Act("activateOutcome", Scope.OUTCOMES_ACTIVATE, [mine, [person], [holds_budget, another, draft]]),
+        Act("observeMeasure", Scope.OUTCOMES_OBSERVE, [mine, [was_active]]),
+        Act("endOutcome", Scope.OUTCOMES_ACTIVATE, [mine, [person, endable], [settled]]),
+        Act("draftLot", Scope.LOTS_WRITE, [mine, [active]]),
+    ]
+
+
+async def of_lot(db: AsyncSession, actor: Actor, lot_id: UUID) -> list[Act]:
+    lot = await lots.find_lot(db, actor, lot_id)
+    now = await clock.now(db)
+    return [
+        *await _before_publication(db, actor, lot, now),
+        *await _bidding(db, actor, lot, now),
+        *await _evaluating(db, actor, lot, now),
+        *await _ending(db, actor, lot, now),
+    ]
+
+
+def _mine(actor: Actor, lot: Lot) -> list[Condition]:
+    return own(lot.buyer_id == actor.buyer_id, LotNotFound)
+
+
+async def _before_publication(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> list[Act]:
+    mine, draft = _mine(actor, lot), partial(lot_rules.check_draft, lot.status)
+    outcome = await db.get_one(Outcome, lot.outcome_id)
+    policy, has_policy = await tried(policy_for(db, outcome.buyer_id, outcome.envelope, now))
+    stages: list[Sequence[Condition]] = [
+        mine,
+        [partial(require_another, actor, lot.prepared_by), draft],
+        [_active(outcome)],
+        [has_policy],
+    ]
+    if policy is not None:
+        content = partial(lot_rules.check_content, lot.offer, policy.limits)
+        stages += [[content], [_publishable(lot, policy, now)], [await _room(db, outcome, lot)]]
+    return [
+        Act("reviseLot", Scope.LOTS_WRITE, [mine, [draft]]),
+        Act("recordLotNotice", Scope.LOTS_WRITE, [mine, [draft]]),
+        Act("publishLot", Scope.LOTS_PUBLISH, stages),
+    ]
+
+
+def _active(outcome: Outcome) -> Condition:
+    return partial(outcome_rules.check_active, outcome.status)
+
+
+def _publishable(lot: Lot, policy: Policy, now: datetime) -> Condition:
+    return partial(
+        lot_rules.check_publishable,
+        policy,
+        closes_at=lot.closes_at,
+        enquiries_close_at=lot.enquiries_close_at,
+        notice_at=lot.notice_at,
+        now=now,
+    )
+
+
+async def _room(db: AsyncSession, outcome: Outcome, lot: Lot) -> Condition:
+    committed, so_far = await outcomes.committed_so_far(db, outcome.id, lot.id)
+    return partial(outcome_rules.check_commitment, committed, lot.estimate - so_far, outcome.envelope)
+
+
+async def _bidding(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> list[Act]:
+    """The supplier's. A bid is nobody's but its supplier's to know of."""
+    supplier_id = actor.supplier_id
+    seal = await bids.find_seal(db, lot.id)
+    taking = partial(bid_rules.check_taking, lot.status, lot.closes_at, now, is_sealed=seal is not None)
+    live = select(Bid.id).where(Bid.lot_id == lot.id, Bid.supplier_id == supplier_id, Bid.status != BidStatus.WITHDRAWN)
+    no_other = partial(_check, await db.scalar(live) is None, BidExists)
+    asked = await enquiries.count_of(db, lot.id, supplier_id) if supplier_id else 0
+    is_open = partial(lot_rules.check_enquiries_open, lot.status, lot.enquiries_close_at, now)
+    number = partial(enquiry_rules.check_number, asked)
+    bidder, asker = partial(bid_rules.check_bidder, supplier_id), partial(enquiry_rules.check_asker, supplier_id)
+    return [
+        Act("askEnquiry", Scope.ENQUIRIES_ASK, [[asker], [is_open, number]]),
+        Act("submitBid", Scope.BIDS_SUBMIT, [[bidder], [taking], [no_other]]),
+    ]
+
+
+async def _evaluating(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> list[Act]:
+    """From the opening to the ranking."""
+    mine, person = _mine(actor, lot), partial(require_person, actor)
+    case = await evaluation.evaluation_of(db, lot)
+    seal = await bids.find_seal(db, lot.id)
+    root = seal.root if seal else None
+    closed = partial(lot_rules.check_closed, lot.status, lot.closes_at, now)
+    by_approvers = partial(evaluation_rules.check_opened_by_approvers, lot.policy.ceremony.openers)
+    sealed = partial(evaluation_rules.check_root, root or b"", root)
+    changeable = partial(
+        evaluation_rules.check_panel_changeable, lot.status, case.seats, case.limits, is_concluded=case.is_concluded
+    )
+    return [
+        Act("openLot", Scope.BIDS_OPEN, [mine, [person, closed, by_approvers], [sealed]]),
+        Act("setPanel", Scope.EVALUATIONS_MANAGE, [mine, [changeable]]),
+        *await _judging(db, actor, case, mine),
+    ]
+
+
+async def _judging(db: AsyncSession, actor: Actor, case: Evaluation, mine: list[Condition]) -> list[Act]:
+    """The acts of a member of the panel, for whom the caller is asked as the verbs ask."""
+    on_panel = partial(case.member, actor)
+    seat = next((one for one in case.seats if one.person_id == actor.person_id), None)
+    lot, scope = case.lot, Scope.EVALUATIONS_SCORE
+    names = ("declareInterests", "recordScores", "lockScores", "recordConsensus", "concludeEvaluation")
+    if seat is None:
+        return [Act(name, scope, [mine, [on_panel]]) for name in names]
+    agreed = await evaluation.consensus_of(db, lot.id)
+    opened = [bid.id for bid in await bids.opened_bids(db, lot.id)]
+    scored = await evaluation.scores_of(db, lot.id, [seat.person_id])
+    running = partial(evaluation_rules.check_evaluating, lot.status, is_concluded=case.is_concluded)
+    may_score = partial(evaluation_rules.check_may_score, seat, case.seats, case.limits)
+    may_agree = partial(evaluation_rules.check_may_agree, seat, case.seats, case.limits)
+    declarable = partial(
+        evaluation_rules.check_declarable, lot.status, seat, has_conflict=True, has_consensus=bool(agreed)
+    )
+    all_scored = partial(evaluation_rules.check_scores_complete, _cells(scored), opened, case.criteria)
+    all_agreed = partial(evaluation_rules.check_consensus_complete, _cells(agreed), opened, case.criteria)
+    something = partial(evaluation_rules.check_something_to_rank, len(opened))
+    return [
+        Act("declareInterests", scope, [mine, [declarable]]),
+        Act("recordScores", scope, [mine, [running, may_score]]),
+        Act("lockScores", scope, [mine, [running, may_score], [all_scored]]),
+        Act("recordConsensus", scope, [mine, [running, may_agree]]),
+        Act("concludeEvaluation", scope, [mine, [running, may_agree], [something], [all_agreed]]),
+    ]
+
+
+def _cells(scores: Sequence[Score | Consensus]) -> set[tuple[UUID, str]]:
+    return {(one.bid_id, one.criterion_id) for one in scores}
+
+
+async def _ending(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> list[Act]:
+    """Recommending a winner, or ending without one."""
+    mine, person = _mine(actor, lot), partial(require_person, actor)
+    another = partial(require_another, actor, lot.prepared_by)
+    evaluating = partial(lot_rules.check_status, lot.status, LotStatus.EVALUATING)
+    before = await awards.awards_of(db, lot.id)
+    none_live = partial(award_rules.check_none_live, [award.status for award in before])
+    running, concluded = await tried(awards.running_of(db, lot.id))
+    passed = [(one.bid_id, one.status) for one in before]
+    next_in_rank = partial(_check_some_bid, running or {}, passed, lot, now)
+    cancellable = partial(lot_rules.check_cancellable, lot.status)
+    return [
+        Act(
+            "recommendAward",
+            Scope.AWARDS_RECOMMEND,
+            [mine, [person, evaluating, none_live], [concluded], [next_in_rank]],
+        ),
+        Act("endWithoutAward", Scope.AWARDS_APPROVE, [mine, [another, evaluating, none_live]]),
+        Act("cancelLot", Scope.LOTS_CANCEL, [mine, [another, cancellable]]),
+    ]
+
+
+def _check_some_bid(
+    running: dict[UUID, Bid], passed: Sequence[tuple[UUID, AwardStatus]], lot: Lot, now: datetime
+) -> None:
+    """Whether there is a bid that may be recommended: of those next in rank none is valid for longer than the others."""
+    for bid in running.values():
+        try:
+            award_rules.check_next_in_rank(bid.id, list(running), passed)
+        except NotNextInRank:
+            continue
+        awards.check_valid(bid, lot, now)
+        return
+    raise NotNextInRank
+
+
+async def of_enquiry(db: AsyncSession, actor: Actor, enquiry_id: UUID) -> list[Act]:
+    enquiry = await db.scalar(enquiries.visible_enquiries(actor).where(Enquiry.id == enquiry_id))
+    if enquiry is None:
+        raise EnquiryNotFound
+    lot = await lots.find_lot(db, actor, enquiry.lot_id)
+    is_open = partial(lot_rules.check_open, lot.status, lot.closes_at, await clock.now(db))
+    unanswered = partial(enquiry_rules.check_unanswered, enquiry.answered_at)
+    mine = own(lot.buyer_id == actor.buyer_id, EnquiryNotFound)
+    return [Act("answerEnquiry", Scope.ENQUIRIES_ANSWER, [mine, [is_open, unanswered]])]
+
+
+async def of_bid(db: AsyncSession, actor: Actor, bid_id: UUID) -> list[Act]:
+    bid = await bids.find_bid(db, actor, bid_id)
+    lot = await lots.find_lot(db, actor, bid.lot_id)
+    seal = await bids.find_seal(db, lot.id)
+    taking = partial(bid_rules.check_taking, lot.status, lot.closes_at, await clock.now(db), is_sealed=seal is not None)
+    submitted = partial(bid_rules.check_submitted, bid.status)
+    stages = [[taking], [submitted]]
+    return [Act("replaceBid", Scope.BIDS_SUBMIT, stages), Act("withdrawBid", Scope.BIDS_SUBMIT, stages)]
+
+
+async def of_award(db: AsyncSession, actor: Actor, award_id: UUID) -> list[Act]:
+    award = await awards.find_award(db, actor, award_id)
+    lot = await db.get_one(Lot, award.lot_id)
+    outcome = await db.get_one(Outcome, lot.outcome_id)
+    now = await clock.now(db)
+    mine = own(award.buyer_id == actor.buyer_id, AwardNotFound)
+    another = partial(require_another, actor, [award.recommended_by])
+    recommended = partial(award_rules.check_recommended, award.status)
+    approved = partial(award_rules.check_approved, award.status)
+    evaluating = partial(lot_rules.check_status, lot.status, LotStatus.EVALUATING)
+    awarded = partial(lot_rules.check_status, lot.status, LotStatus.AWARDED)
+    valid = partial(awards.check_valid, await bids.get_bid(db, award.bid_id), lot, now)
+    standstill = partial(contract_rules.known_standstill, award.standstill_ends_at)
+    first = partial(contract_rules.check_first, await contracts.drawn_up_for(db, award.id))
+    return [
+        Act("approveAward", Scope.AWARDS_APPROVE, [mine, [another, recommended, evaluating], [valid]]),
+        Act("refuseAward", Scope.AWARDS_APPROVE, [mine, [another, recommended]]),
+        Act("recordAwardNotice", Scope.AWARDS_RECOMMEND, [mine, [approved, awarded]]),
+        Act("withdrawAward", Scope.AWARDS_APPROVE, [mine, [another, approved, awarded]]),
+        Act(
+            "drawUpContract", Scope.CONTRACTS_MANAGE, [mine, [approved, awarded, _active(outcome)], [standstill, first]]
+        ),
+    ]

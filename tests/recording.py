@@ -1,0 +1,66 @@
+"""What the service answered, as an example that is the same whenever it is recorded: no chance, no clock, nothing secret."""
+
+import hashlib
+import re
+from base64 import b64encode, urlsafe_b64encode
+from typing import Any
+
+#: The examples' calendar is that of 2026 and 2027; tests play it eleven years later, when each day is the same day of the week.
+YEARS = {"2026": "2037", "2027": "2038"}
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_MINUTES = 5
+_CHANCE = re.compile(rf"(?P<uuid>{UUID})|\b(?P<hex>[0-9a-f]{{64}}|[0-9a-f]{{32}})\b")
+_DAY = re.compile(rf"\b({'|'.join(YEARS.values())})-")
+_INSTANT = re.compile(r"T(\d\d):(\d\d):\d\d(\.\d+)?(Z|\+00:00)")
+#: Of values that are drawn by chance or belong to one release: what stands for them.
+_BYTES = hashlib.sha256(b"an example").digest()
+_URLSAFE = urlsafe_b64encode(_BYTES).decode().rstrip("=")
+PLAIN: dict[str, Any] = {
+    "access_token": f"eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.{_URLSAFE}.{_URLSAFE}{_URLSAFE}",
+    "ahead_seconds": 1209600.0,
+    "client_secret": _URLSAFE,
+    "kid": _URLSAFE,
+    "public_key": b64encode(_BYTES).decode(),
+    "revision": "20261201_0001",
+    "signature": b64encode(_BYTES * 2).decode(),
+    "x": _URLSAFE,
+    "y": _URLSAFE,
+}
+
+
+class Recorder:
+    """Puts a name of its own for each id and digest that it meets, the same for the same one."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+
+    def plain(self, value: Any, field: str = "") -> Any:
+        if field in PLAIN and value is not None:
+            return PLAIN[field]
+        if isinstance(value, dict):
+            return {name: self.plain(inner, name) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.plain(inner) for inner in value]
+        return self._text(value) if isinstance(value, str) else value
+
+    def _text(self, text: str) -> str:
+        text = _CHANCE.sub(self._named, text)
+        text = _DAY.sub(lambda found: f"{_back(found[1])}-", text)
+        return _INSTANT.sub(lambda found: f"T{found[1]}:{int(found[2]) // _MINUTES * _MINUTES:02d}:00Z", text)
+
+    def _named(self, found: re.Match[str]) -> str:
+        number = len(self.names) + 1
+        if found["uuid"]:
+            made = f"0199c0de-0000-{found['uuid'][14]}000-8000-{0xE000 + number:012x}"
+        else:
+            made = hashlib.sha256(str(number).encode()).hexdigest()[: len(found["hex"])]
+        return self.names.setdefault(found[0], made)
+
+
+def _back(year: str) -> str:
+    return next(before for before, after in YEARS.items() if after == year)
+
+
+def later(text: str) -> str:
+    """An example's dates in the years in which it is played."""
+    return re.sub(rf"\b({'|'.join(YEARS)})-(?=\d\d-\d\d)", lambda found: f"{YEARS[found[1]]}-", text)

@@ -234,6 +234,17 @@ async def test_a_retry_of_what_was_received_does_not_count_again(call: Call, lot
     assert {said(one)[:2] for one in replies} == {("bids", 1)}
 
 
+async def test_what_is_only_tried_does_not_count(app: Litestar, call: Call, lot: Lot, bidder: Actor) -> None:
+    path = f"/v1/lots/{lot.id}/bids"
+    for _ in range(5):
+        tried = await call.post(bidder, f"{path}?validate_only=true", bid_document(lot))
+        assert (tried.status_code, tried.headers["validated-only"]) == (201, "true"), tried.text
+    reply = await call.post(bidder, path, bid_document(lot))
+    ok(reply, 201)
+    assert said(reply)[:2] == ("bids", 1)
+    assert len(app.state.rates.turns) == 0
+
+
 async def test_nobody_else_is_told_that_there_was_a_bid(
     call: Call, lot: Lot, buyer: Council, bidder: Actor, db: AsyncSession, moment: Callable[[float], None]
 ) -> None:

@@ -4,7 +4,7 @@ import functools
 import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar import Litestar, MediaType, Request, Response
 from litestar.connection import ASGIConnection
@@ -271,16 +271,24 @@ def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     )
 
 
+class Place(NamedTuple):
+    """Where an operation is offered, and the scope that it needs; parameters of the path stand in braces."""
+
+    method: str
+    path: str
+    scope: Permission | None
+
+
 @functools.lru_cache(maxsize=2)
-def places(app: Litestar) -> dict[str, tuple[str, str]]:
-    """Method and path of each operation, by its id; parameters of the path stand in braces."""
+def places(app: Litestar) -> dict[str, Place]:
+    """Of every operation, by its id."""
     found = {}
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
             operation_id = getattr(handler, "operation_id", None)
             if isinstance(operation_id, str):
                 method = next(iter(handler.http_methods - {"OPTIONS"}))
-                found[operation_id] = (method, route.path_format)
+                found[operation_id] = Place(method, route.path_format, handler.opt.get("scope"))
     return found
 
 

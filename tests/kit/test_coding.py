@@ -312,7 +312,10 @@ async def test_what_holds_a_secret_is_never_coded(
     read = [
         await call.get(bidder, path, headers=headers) for path in ("/v1/bids", f"/v1/bids/{ok(receipt, 201)['id']}")
     ]
-    for reply in (made, token, receipt, refused, *read):
+    question = {"question": "May the work start a week later?"}
+    asked_about = await call.post(bidder, f"/v1/lots/{lot.id}/enquiries", question, headers=headers)
+    ok(asked_about, 201)
+    for reply in (made, token, receipt, refused, asked_about, *read):
         assert "content-encoding" not in reply.headers, reply.request.url
     assert [reply.status_code for reply in (token, refused, *read)] == [200, 409, 200, 200]
     public = await call.get(None, f"/v1/lots/{lot.id}", headers=headers)

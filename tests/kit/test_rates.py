@@ -296,7 +296,8 @@ async def test_who_floods_waits_for_its_own_turn_and_nobody_elses(
     assert len(turns) == 0
 
 
-async def test_a_slow_line_holds_no_turn(app: Litestar, call: Call, lot: Lot, bidder: Actor) -> None:
+@pytest.mark.parametrize("query", ["", "?validate_only=true"])
+async def test_a_slow_line_holds_no_turn(app: Litestar, call: Call, lot: Lot, bidder: Actor, query: str) -> None:
     """Four uploads from a train must not keep a fifth bid from being received."""
     arrived, body = asyncio.Event(), msgspec.json.encode(bid_document(lot))
 
@@ -306,7 +307,7 @@ async def test_a_slow_line_holds_no_turn(app: Litestar, call: Call, lot: Lot, bi
         yield body[10:]
 
     headers = {**call.headers(bidder), "Idempotency-Key": str(uuid4()), "Content-Type": "application/json"}
-    path = f"/v1/lots/{lot.id}/bids"
+    path = f"/v1/lots/{lot.id}/bids{query}"
     slow = asyncio.create_task(call.client.post(path, content=slowly(), headers=headers))
     for _ in range(50):
         await asyncio.sleep(0)

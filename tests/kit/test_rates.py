@@ -299,18 +299,18 @@ async def test_who_floods_waits_for_its_own_turn_and_nobody_elses(
 @pytest.mark.parametrize("query", ["", "?validate_only=true"])
 async def test_a_slow_line_holds_no_turn(app: Litestar, call: Call, lot: Lot, bidder: Actor, query: str) -> None:
     """Four uploads from a train must not keep a fifth bid from being received."""
-    arrived, body = asyncio.Event(), msgspec.json.encode(bid_document(lot))
+    begun, arrived, body = asyncio.Event(), asyncio.Event(), msgspec.json.encode(bid_document(lot))
 
     async def slowly() -> AsyncGenerator[bytes]:
         yield body[:10]
+        begun.set()
         await arrived.wait()
         yield body[10:]
 
     headers = {**call.headers(bidder), "Idempotency-Key": str(uuid4()), "Content-Type": "application/json"}
     path = f"/v1/lots/{lot.id}/bids{query}"
     slow = asyncio.create_task(call.client.post(path, content=slowly(), headers=headers))
-    for _ in range(50):
-        await asyncio.sleep(0)
+    await asyncio.wait_for(begun.wait(), 5)
     assert len(app.state.rates.turns) == 0
     arrived.set()
     ok(await asyncio.wait_for(slow, 5), 201)

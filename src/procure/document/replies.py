@@ -59,7 +59,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 _ALWAYS = ("Access-Control-Allow-Origin", "X-Request-ID")
-_WITH_STATUS = {"401": ("WWW-Authenticate",), "503": ("Retry-After",)}
+_WITH_STATUS = {"401": ("WWW-Authenticate",), "429": ("Retry-After",), "503": ("Retry-After",)}
 
 
 def complete(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

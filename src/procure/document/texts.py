@@ -7,6 +7,8 @@ time, and pays deliverable by deliverable as each is accepted.
 Money is net, as decimal strings. Instants are RFC 3339 in UTC. Every error is `application/problem+json` (RFC 9457) with all faults of
 a body in `errors`, by JSON Pointer. Lists answer `items` and `next`, the address of the next page.
 Every write takes an `Idempotency-Key`, a new UUID for each act and the same one for each retry: it is done once, and answered the same.
+Each client has a quota, told in `RateLimit`; beyond it the answer is a 429 with `Retry-After`. A first bid for a lot is never refused so.
+Replies are coded as zstd or gzip where `Accept-Encoding` asks and it pays; bodies are sent without a content coding (415).
 Text is kept in Unicode's NFC, trimmed; what no reader sees is refused. Path and query have at most 8 KB (414), all headers 32 KB (431).
 
 The demonstration replays real notices of UK Contracts Finder: contains public sector information licensed under the

@@ -2,7 +2,7 @@
 
 Nothing that holds a secret is coded: how well it shrinks beside what somebody else put there tells the secret (BREACH). That is
 whatever nobody may keep, acts and what they show once, tokens, all that tells of bids before the opening; but not problems, which hold
-none. Other replies of acts are small. A strong entity tag names one coding: `"7"` is `"7-gzip"` there (RFC 9110, section 8.8.3), and a
+none. Other replies of acts are small. A strong entity tag names one coding: `"7"` is `"7+gzip"` there (RFC 9110, section 8.8.3), and a
 request that names it means `"7"`; handlers know the plain one alone.
 """
 
@@ -44,7 +44,7 @@ _NO_STORE = re.compile(rb"\bno-store\b", re.IGNORECASE)
 _MEMBER = re.compile(
     r"([a-z0-9!#$%&'*+.^_`|~-]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE
 )
-_CODED_TAG = re.compile(rb'-(gzip|zstd)"')
+_CODED_TAG = re.compile(rb'\+(gzip|zstd)"')
 _READ = frozenset({b"accept-encoding", b"if-match", b"if-none-match"})
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -105,7 +105,7 @@ def constant(request: Request[Any, Any, Any]) -> None:
 
 def coded_tag(tag: bytes, coding: str) -> bytes:
     """The entity tag of the coded form. A weak one stands for all of them (RFC 9110, section 8.8.1)."""
-    return tag if tag.startswith(b"W/") else tag[:-1] + f'-{coding}"'.encode()
+    return tag if tag.startswith(b"W/") else tag[:-1] + f'+{coding}"'.encode()
 
 
 def plain_tags(value: bytes, codings: Collection[str] = tuple(_LEVELS)) -> bytes:

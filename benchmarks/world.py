@@ -97,6 +97,8 @@ async def prepare(urls: Urls, home: Path, *, pairs: int) -> Prepared:
             "PROCURE_KEYS_PATH": str(settings.keys_path),
             "PROCURE_SANDBOX": "1",
             "PROCURE_LOG_LEVEL": "info",
+            # One address asks here for as much as it can; counted all the same, since that is part of the cost.
+            "PROCURE_RATE_ADDRESS": "1000000",
         },
         floor_environment={"FLOOR_DSN": dsn(urls.app), "FLOOR_SEALED_BYTES": str(len(example))},
         seal_ms=_seal_ms(lots[0], bid),

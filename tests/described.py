@@ -13,7 +13,7 @@ from procure import document
 from tagged import held_to_its_tag
 
 #: What stands before every operation answers for all of them, and is told in the document's text: method, lengths, headers.
-BEFORE = {405, 406, 408, 411, 414, 417, 431, 501}
+BEFORE = {405, 406, 408, 411, 414, 415, 417, 431, 501}
 BASE = "procure:document"
 
 

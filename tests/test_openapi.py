@@ -272,7 +272,7 @@ def test_what_stands_in_every_reply_stands_in_its_description(
         where = f"{method} {path}"
         for status, response in operation["responses"].items():
             names = {"X-Request-ID", "Access-Control-Allow-Origin"}
-            names |= {"401": {"WWW-Authenticate"}, "503": {"Retry-After"}}.get(status, set())
+            names |= {"401": {"WWW-Authenticate"}, "429": {"Retry-After"}, "503": {"Retry-After"}}.get(status, set())
             assert names <= response["headers"].keys(), f"{where} {status}"
             assert response.get("content") or status == "304", f"{where} {status}"
 
@@ -286,13 +286,42 @@ def test_no_reply_is_described_by_its_status_alone(operations: list[tuple[str, s
     assert put["responses"]["200"]["description"] != put["responses"]["201"]["description"]
 
 
-@pytest.mark.parametrize("status", ["401", "503"])
+@pytest.mark.parametrize(("name", "statuses"), [("WWW-Authenticate", {"401"}), ("Retry-After", {"429", "503"})])
 def test_a_header_that_goes_with_a_status_is_named_nowhere_else(
-    operations: list[tuple[str, str, dict[str, Any]]], status: str
+    operations: list[tuple[str, str, dict[str, Any]]], name: str, statuses: set[str]
 ) -> None:
-    name = {"401": "WWW-Authenticate", "503": "Retry-After"}[status]
     found = {at for _, _, one in operations for at, response in one["responses"].items() if name in response["headers"]}
-    assert found == {status}
+    assert found == statuses
+
+
+def test_every_operation_tells_its_quota_and_refuses_beyond_it(
+    described: dict[str, Any], operations: list[tuple[str, str, dict[str, Any]]]
+) -> None:
+    """But for those that watch over the service, and the token endpoint, which slows down failures alone."""
+    quota = {"RateLimit", "RateLimit-Policy"}
+    without = set()
+    for path, method, operation in operations:
+        responses = operation["responses"]
+        told = [quota <= one.get("headers", {}).keys() for status, one in responses.items() if status[0] == "2"]
+        refused = responses.get("429", {}).get("headers", {}).keys()
+        if not any(told):
+            without.add(operation["operationId"])
+            assert not refused & quota, (method, path)
+            continue
+        assert all(told), (method, path)
+        assert refused >= quota | {"Retry-After"}, (method, path)
+    assert without == {"getLiveness", "getReadiness", "getToken"}
+    token = described["paths"]["/oauth/token"]["post"]["responses"]["429"]
+    assert "Retry-After" in token["headers"]
+    assert token["content"].keys() == {"application/json"}
+
+
+def test_the_examples_of_headers_have_their_form(described: dict[str, Any]) -> None:
+    headers = described["components"]["headers"]
+    for name in ("RateLimit", "RateLimit-Policy"):
+        schema, example = headers[name]["schema"], headers[name]["example"]
+        assert re.search(schema["pattern"], example), name
+        assert len(example) <= schema["maxLength"], name
 
 
 # --- links ----------------------------------------------------------------------------------------------------------

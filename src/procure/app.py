@@ -26,11 +26,13 @@ from procure.finance.controllers import FinanceController, InvoiceController
 from procure.health import HealthController
 from procure.identity.authentication import Authenticator
 from procure.identity.controllers import ClientController, MemberController, MetadataController, TokenController
+from procure.identity.failures import Failures
 from procure.identity.signing import SigningKey
 from procure.insights.actions.controllers import ActionController
 from procure.insights.tasks.controllers import TaskController
 from procure.journal.service import record_refusal
 from procure.kit import clock, logs
+from procure.kit.coding import with_coding
 from procure.kit.db import Sessions, make_engine, make_readers, make_sessions, transaction
 from procure.kit.driver import Driver, PooledDriver, SessionDriver
 from procure.kit.headers import cors, with_headers
@@ -48,6 +50,7 @@ from procure.kit.http import (
 )
 from procure.kit.intake import with_limits, with_whole_body
 from procure.kit.problems import HANDLERS
+from procure.kit.rates import Rates, with_rates
 from procure.kit.settings import Settings, SettingsFault
 from procure.kit.trial import Trial
 from procure.lots.controllers import LotController
@@ -120,10 +123,12 @@ def create_app(
                 "desk": Desk(driver, partial(transaction, sessions, record_refusal), vault),
                 "driver": driver,
                 "readers": readers,
+                "rates": (rates := Rates(settings)),
                 "record": record_refusal,
                 "sessions": sessions,
                 "settings": settings,
                 "signing_key": signing_key,
+                "token_failures": Failures(settings.rate_token_failures),
                 "vault": vault,
             }
         ),
@@ -145,7 +150,9 @@ def create_app(
         logging_config=None,
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
-    answering = with_request_id(with_limits(with_options(with_whole_body(app.asgi_handler))))
+    answering = with_request_id(
+        with_coding(with_limits(with_rates(with_options(with_whole_body(app.asgi_handler)), rates)))
+    )
     app.asgi_handler = with_headers(answering, is_tls=settings.base_url.startswith("https:"))
     return app
 

@@ -10,6 +10,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from procure import document
+from procure.kit.coding import constant
 from procure.kit.errors import Fact
 from procure.kit.http import ApiRequest
 from procure.kit.pages import html
@@ -57,6 +58,7 @@ def docs_page() -> Response[str]:
 @get("/openapi.json", include_in_schema=False)
 async def openapi_json(request: ApiRequest) -> Response[bytes]:
     """The document, built once per process."""
+    constant(request)
     # In a thread: it takes most of a second, in which bids must not wait.
     return Response(await asyncio.to_thread(encoded, request.app), media_type="application/vnd.oai.openapi+json")
 
@@ -67,13 +69,19 @@ def encoded(app: Litestar) -> bytes:
 
 
 @get("/assets/{name:str}", include_in_schema=False)
-async def asset(name: FromPath[str]) -> Response[bytes]:
+async def asset(request: ApiRequest, name: FromPath[str]) -> Response[bytes]:
     """A file of the documentation page."""
     if name not in _ASSETS:
         raise NotFoundException
+    constant(request)
     path, media_type = _ASSETS[name]
     headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
-    return Response(files("procure").joinpath("assets", path).read_bytes(), media_type=media_type, headers=headers)
+    return Response(_content(path), media_type=media_type, headers=headers)
+
+
+@cache
+def _content(path: str) -> bytes:
+    return files("procure").joinpath("assets", path).read_bytes()
 
 
 @get("/problems/{slug:str}", include_in_schema=False)

@@ -49,13 +49,23 @@ class HealthController(Controller):
 
     tags = ("Service",)
 
-    @get("/livez", operation_id="getLiveness", summary="Is the process alive", responses=problems(), **public())
+    @get(
+        "/livez",
+        operation_id="getLiveness",
+        summary="Is the process alive",
+        responses=problems(),
+        **public(limited=False),
+    )
     async def live(self) -> Alive:
         """Answers without touching the database."""
         return Alive("alive")
 
     @get(
-        "/readyz", operation_id="getReadiness", summary="Is the service ready", responses=problems(NotReady), **public()
+        "/readyz",
+        operation_id="getReadiness",
+        summary="Is the service ready",
+        responses=problems(NotReady),
+        **public(limited=False),
     )
     async def ready(self, db: Db, request: Request[Any, Any, Any]) -> Ready:
         """Fails when the database is away, is not at this version's migration, or would let the service alter the journal."""

@@ -16,7 +16,7 @@ from msgspec import Meta, UnsetType
 
 from architecture.source import subclasses
 from procure.app import ROUTES, SANDBOX_ROUTES, create_app
-from procure.kit.http import authorise, key_use
+from procure.kit.http import authorise, is_limited, key_use
 from procure.kit.idempotency import Key
 from procure.kit.scopes import Scope
 from procure.kit.settings import Settings
@@ -86,6 +86,15 @@ def test_nobody_walks_around_the_one_check_of_callers(
         hook = handler.resolve_before_request()
         assert hook is not None, path
         assert authorise in {hook, getattr(hook, "func", None), getattr(hook, "ref", None)}, path
+
+
+def test_every_caller_has_a_quota_and_bids_one_of_their_own(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    assert {path for path, one in handlers if not is_limited(one)} == {"/livez", "/readyz", "/oauth/token"}
+    of_bids = {path for path, one in handlers if one.opt.get("rate") == "bids"}
+    assert of_bids == {path for path, one in handlers if one.opt.get("scope") is Scope.BIDS_SUBMIT}
+    for path, one in handlers:
+        if path in of_bids and one.opt.get("rate") == "bids":
+            assert one.opt["confidential"], f"{path}: a log line of a refusal would tell that somebody bids"
 
 
 def test_there_is_one_dependency_that_has_to_be_closed(house: Litestar) -> None:

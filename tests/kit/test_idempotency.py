@@ -215,7 +215,7 @@ def test_a_reply_is_encoded_once_whatever_becomes_of_what_it_was_made_of() -> No
 # --- over HTTP ------------------------------------------------------------------------------------------------------
 
 #: What belongs to each request: its id, and in a test's transport nothing else.
-OF_EACH = {"x-request-id", "idempotency-replayed"}
+OF_EACH = {"ratelimit", "x-request-id", "idempotency-replayed"}
 
 
 def same(first: httpx.Response, again: httpx.Response) -> bool:

@@ -19,8 +19,7 @@ from procure.bids.errors import (
     SealNotFound,
 )
 from procure.bids.schemas import BidDraft, BidReceipt, BidView, SealView
-from procure.kit.http import ApiRequest, AsSeen, Caller, Db, PageAsked, confidential, once_of, public, seen_by
-from procure.kit.idempotency import Key
+from procure.kit.http import ApiRequest, AsSeen, Caller, Db, PageAsked, bidding, confidential, once_of, public, seen_by
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
@@ -56,7 +55,7 @@ class BidController(Controller):
             LotKeyRefused,
             ReceiptUnknown,
         ),
-        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED),
+        **bidding(),
     )
     async def submit(self, request: ApiRequest, lot_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
         """Seal and store your bid, strictly before `closes_at` by the service's clock (`GET /v1/time`).
@@ -73,7 +72,7 @@ class BidController(Controller):
         responses=problems(
             BidNotFound, LotNotOpen, BidStateWrong, BidChanged, BidInvalid, LotKeyRefused, ReceiptUnknown
         ),
-        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED, seen="bid"),
+        **bidding(seen="bid"),
     )
     async def replace(self, request: ApiRequest, bid_id: FromPath[UUID], data: JSONBody[BidDraft]) -> BidReceipt:
         """Put a whole new version in the place of the one before, until `closes_at`; the time of receipt is the new one's."""
@@ -85,7 +84,7 @@ class BidController(Controller):
         summary="Withdraw your bid",
         status_code=200,
         responses=problems(BidNotFound, LotNotOpen, BidStateWrong),
-        **confidential(Scope.BIDS_SUBMIT, key=Key.REQUIRED, seen="bid"),
+        **bidding(seen="bid"),
     )
     async def withdraw(self, db: Db, actor: Caller, seen: AsSeen, bid_id: FromPath[UUID]) -> BidReceipt:
         """Take your bid back, until `closes_at`. It is never opened; you may submit another."""

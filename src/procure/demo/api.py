@@ -14,6 +14,7 @@ from procure.kit.ids import unordered_id
 CALLS_AT_ONCE = 8
 TRIES_MAX = 8
 RETRY_DELAY_MAX_S = 10.0
+_LATER = {429, 503}
 #: Acts that are done on sight: what they stand under is read first, and its tag is sent with them, as with every edit.
 ON_SIGHT = {"activate", "approve", "decide", "open", "publish", "sign"}
 #: A token is renewed this long before it ends.
@@ -152,7 +153,7 @@ class Api:
         seat.token, seat.token_ends = granted["access_token"], time.monotonic() + granted["expires_in"]
 
     async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """Tried again while the service says that it is away for a moment; nothing has happened then."""
+        """Tried again while the service says that it is away for a moment, or asked too often; nothing has happened then."""
         reply: httpx.Response | None = None
         for _ in range(TRIES_MAX):
             self.calls += 1
@@ -163,7 +164,7 @@ class Api:
                 raise ServiceBroken(f"Nobody answers at {self._http.base_url}; is the service running?") from error
             except httpx.HTTPError as error:
                 raise ServiceBroken(f"{method} {path}: no reply ({type(error).__name__}).") from error
-            if reply.status_code != 503:
+            if reply.status_code not in _LATER:
                 return reply
             await asyncio.sleep(_retry_after_s(reply))
         assert reply is not None

@@ -21,7 +21,7 @@ from litestar.routes import BaseRoute
 from litestar.types import ControllerRouterHandler
 
 from procure import __version__
-from procure.document import conditions, keys, links, parameters, replies
+from procure.document import conditions, keys, limits, links, parameters, replies
 from procure.document.schemas import bound, components, handlers, with_plain_names
 from procure.document.texts import DESCRIPTION, TAGS
 from procure.kit.scopes import Scope
@@ -75,11 +75,11 @@ def build(app: Litestar) -> dict[str, Any]:
     """The whole document as plain values, keys in a stable order."""
     document: dict[str, Any] = msgspec.to_builtins(app.openapi_schema.to_schema(), str_keys=True)
     document["components"]["schemas"] = components(app)
-    document["components"]["headers"] = replies.HEADERS
+    document["components"]["headers"] = {**replies.HEADERS, **limits.HEADERS}
     document["servers"][0]["x-internal"] = False
     document = with_plain_names(document)
     schemas = document["components"]["schemas"]
-    uses, tagged = keys.uses(app), conditions.uses(app)
+    uses, tagged, limited = keys.uses(app), conditions.uses(app), limits.limited(app)
     deprecations = {str(one.operation_id): one.opt.get("deprecation") for one in handlers(app)}
     for operation in _operations(document):
         if not operation["deprecated"]:
@@ -88,6 +88,8 @@ def build(app: Litestar) -> dict[str, Any]:
         keys.add(operation, uses[operation["operationId"]])
         conditions.add(operation, tagged[operation["operationId"]])
         _tidy_request(operation, schemas)
+        if operation["operationId"] in limited:
+            limits.add(operation)
         replies.complete(operation, schemas)
         if deprecation := deprecations.get(operation["operationId"]):
             replies.deprecate(operation, deprecation)

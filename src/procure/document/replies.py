@@ -57,7 +57,12 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "ETag": {
         "description": "The strong entity tag of what is answered, as it is shown to you now: send it in `If-None-Match` or `If-Match`.",
-        "schema": {"type": "string", "pattern": '^"[A-Za-z0-9_-]+"$', "minLength": 18, "maxLength": 18},
+        "schema": {
+            "type": "string",
+            "pattern": r'^"[A-Za-z0-9_-]+(\+(gzip|zstd))?"$',
+            "minLength": 18,
+            "maxLength": 23,
+        },
     },
     "Retry-After": {
         "description": "Seconds until it is worth trying again.",
@@ -69,7 +74,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 _ALWAYS = ("Access-Control-Allow-Origin", "X-Request-ID")
-_WITH_STATUS = {"401": ("WWW-Authenticate",), "503": ("Retry-After",)}
+_WITH_STATUS = {"401": ("WWW-Authenticate",), "429": ("Retry-After",), "503": ("Retry-After",)}
 
 
 def complete(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

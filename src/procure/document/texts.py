@@ -9,6 +9,8 @@ a body in `errors`, by JSON Pointer. Lists answer `items` and `next`, the addres
 Every write takes an `Idempotency-Key`, a new UUID for each act and the same one for each retry: it is done once, and answered the same.
 Every resource has a strong `ETag`. `If-None-Match` saves you what you have already (304). Who approves or edits says in `If-Match` what
 they have read: if it has changed since, nothing is done (412). Other acts take it too, and go without. Lists have no tag.
+Each client has a quota, told in `RateLimit`; beyond it the answer is a 429 with `Retry-After`. A first bid for a lot is never refused so.
+Replies are coded as zstd or gzip where `Accept-Encoding` asks and it pays; bodies are sent without a content coding (415).
 Text is kept in Unicode's NFC, trimmed; what no reader sees is refused. Path and query have at most 8 KB (414), all headers 32 KB (431).
 
 The demonstration replays real notices of UK Contracts Finder: contains public sector information licensed under the

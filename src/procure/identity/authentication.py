@@ -34,6 +34,7 @@ class Authenticator:
 
     async def __call__(self, connection: Connection) -> Actor:
         token = self._token(bearer(connection))
+        connection.app.state.rates.charge_client(connection.scope, token.client_id)
         found = await standing.read(self._driver, token.client_id)
         if found is None:
             raise TokenRefused

@@ -20,6 +20,7 @@ from procure.identity.errors import (
     MembershipNotActive,
     MembershipNotFound,
 )
+from procure.identity.failures import TooManyFailures
 from procure.identity.schemas import (
     ClientDraft,
     ClientView,
@@ -168,7 +169,8 @@ def on_oauth_error(_: Request[Any, Any, Any], error: OAuth2Error) -> Response[OA
     """RFC 6749, section 5.2, instead of a problem: what OAuth clients understand."""
     said = OAuthError(error.error, error.description or "The only grant_type here is client_credentials.")
     challenge = {"WWW-Authenticate": 'Basic realm="procure", charset="UTF-8"'} if error.status_code == 401 else {}
-    return Response(said, status_code=error.status_code, headers={**NO_STORE, **challenge})
+    wait = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyFailures) else {}
+    return Response(said, status_code=error.status_code, headers={**NO_STORE, **challenge, **wait})
 
 
 class TokenController(Controller):
@@ -195,6 +197,11 @@ class TokenController(Controller):
                 generate_examples=False,
                 description="`invalid_client`: unknown, revoked, or a wrong secret.",
             ),
+            429: ResponseSpec(
+                OAuthError,
+                generate_examples=False,
+                description="`slow_down`: too many failed requests of this address; `Retry-After` says how long to wait.",
+            ),
         },
         **client_credentials(),
     )
@@ -208,9 +215,11 @@ class TokenController(Controller):
             state.driver,
             state.settings,
             state.signing_key,
+            state.token_failures,
             authorization=request.headers.get("authorization", ""),
             content_type=request.headers.get("content-type", ""),
             body=await request.body(),
+            address=state.rates.addresses.key(request.scope),
         )
         return Response(view, headers=NO_STORE)
 

@@ -27,6 +27,7 @@ from authlib.oauth2.rfc6749.util import extract_basic_authorization
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 
 from procure.identity import standing, tokens
+from procure.identity.failures import Failures
 from procure.identity.rules import ClientStatus, Standing, check_standing
 from procure.identity.schemas import ServerMetadata, TokenView
 from procure.identity.service import hash_secret
@@ -51,10 +52,12 @@ async def grant(
     driver: Driver,
     settings: Settings,
     key: SigningKey,
+    failures: Failures,
     *,
     authorization: str,
     content_type: str,
     body: bytes,
+    address: str | None,
 ) -> TokenView:
     """A token for the client of the Basic `authorization`; raises Authlib's OAuth2Error with the endpoint's own error.
 
@@ -62,11 +65,12 @@ async def grant(
     """
     form = _form(content_type, body)
     client_id = _client_id(authorization)
-    found = await standing.read(driver, client_id) if client_id else None
     request = OAuth2Request("POST", _URI, headers={"Authorization": authorization})
     request.payload = BasicOAuth2Payload(form)
     try:
-        reply: dict[str, Any] = _Server(settings, key, found).create_token_response(request)
+        with failures.watching(client_id, address):
+            found = await standing.read(driver, client_id) if client_id else None
+            reply: dict[str, Any] = _Server(settings, key, found).create_token_response(request)
     except OAuth2Error as error:
         log.warning("token refused", error=error.error)
         raise

@@ -25,7 +25,9 @@ class Fact(Exception):
     title: ClassVar[str]
     status: ClassVar[int]
     #: Whether, and after how many seconds, the same request may succeed.
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
+    #: Of a body whose content coding is refused: the one that is taken (RFC 9110, section 12.5.3).
+    takes_coding: ClassVar[str | None] = None
 
     def __init__(self, detail: str = "", *, faults: Iterable[Fault] = ()) -> None:
         super().__init__(detail or self.title)

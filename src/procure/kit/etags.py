@@ -3,7 +3,7 @@
 A tag is strong: two representations with one tag are the same bytes. It is made here alone, of all that the bytes depend on: the view's
 own fields (their names and types, so that a new release's view has new tags), what the resource is and at which version, what the caller
 is shown of it, and what time has made of it. It is known before the body is built, so that a caller who has the body is told so for
-less (304). There is one content coding, identity; another one would have to go into the tag.
+less (304). The content coding is told by `kit.coding`, in what it adds to the tag.
 
 An act is judged by the tag that its lock has seen, so that of two edits of one version exactly one is done.
 """

@@ -25,7 +25,7 @@ _DATA: RawHeaders = [
 _TLS: RawHeaders = [(b"strict-transport-security", b"max-age=31536000")]
 
 #: Beside whatever a handler has said of what its answer depends on.
-_VARY = (b"vary", b"Authorization")
+_VARY = (b"vary", b"Authorization, Accept-Encoding")
 
 #: Kept by nobody: acts, refusals, tokens, and whatever tells about bids.
 _NO_STORE = b"no-store"
@@ -68,6 +68,7 @@ def with_headers(app: ASGIApp, *, is_tls: bool) -> ASGIApp:
                 if b"cache-control" not in said:
                     given.append((b"cache-control", _keeping(scope, message["status"])))
                 given.append(_VARY)
+                given += scope.get("state", {}).get("rate_limit", ())
                 if deprecation := deprecation_at(scope):
                     given += ((name.lower().encode(), said.encode()) for name, said in deprecation.headers().items())
                 message["headers"] = given

@@ -4,7 +4,7 @@ import functools
 import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar import Litestar, MediaType, Request, Response
 from litestar.connection import ASGIConnection
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.kit import body
 from procure.kit.actor import ANYONE, Actor
 from procure.kit.db import transaction
-from procure.kit.errors import Fact, Fault, Malformed
+from procure.kit.errors import Fact, Fault, Malformed, Unauthenticated
 from procure.kit.etags import (
     IF_MATCH,
     IF_NONE_MATCH,
@@ -38,6 +38,7 @@ from procure.kit.intake import ADDRESS_TOLD
 from procure.kit.logs import REQUEST_ID, request_log
 from procure.kit.paging import LIMIT_DEFAULT, LIMIT_MAX, Cursor, Limit, Paging, decode_cursor
 from procure.kit.problems import ParametersInvalid, allowed_methods, handlers_at, on_fact
+from procure.kit.rates import Rates
 from procure.kit.scopes import Scope as Permission
 from procure.kit.scopes import ScopeMissing
 from procure.kit.trial import PARAMETER, Trial
@@ -108,14 +109,23 @@ def confidential(scope: Permission, *, key: Key = Key.HONOURED, seen: str | None
     return {**said, "opt": {**said["opt"], "confidential": True}}
 
 
+def bidding(*, seen: str | None = None) -> dict[str, Any]:
+    """As `confidential`, for what hands in, replaces and takes back bids: once for each key, and with a quota of their own."""
+    route = confidential(Permission.BIDS_SUBMIT, key=Key.REQUIRED, seen=seen)
+    return {**route, "opt": {**route["opt"], "rate": "bids"}}
+
+
 def known() -> dict[str, Any]:
     """Keyword arguments of a route that needs a token of whatever scopes: it answers each caller what is theirs."""
     return {"opt": {"known": True}, "security": [{"oauth2": []}]}
 
 
-def public() -> dict[str, Any]:
-    """Keyword arguments of a route that anyone may call; a token that is sent is honoured, and refused if it is bad."""
-    return {"opt": {"public": True}, "security": [{}, {"oauth2": []}]}
+def public(*, limited: bool = True) -> dict[str, Any]:
+    """Keyword arguments of a route that anyone may call; a token that is sent is honoured, and refused if it is bad.
+
+    `limited`: how often is bounded. Not for those who watch over the service: what they are refused they take for its end.
+    """
+    return {"opt": {"public": True, "rate": "address" if limited else "none"}, "security": [{}, {"oauth2": []}]}
 
 
 def client_credentials() -> dict[str, Any]:
@@ -129,13 +139,16 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     A `before_request` hook, not a guard: Litestar copies the handler for each guard of each request.
     """
     handler = request.route_handler
-    request.scope["state"]["is_confidential"] = bool(handler.opt.get("confidential"))
+    state = request.scope["state"]
+    state["is_confidential"], state["rate"] = bool(handler.opt.get("confidential")), handler.opt.get("rate")
     refuse_unknown_parameters(request, handler)
     scope: Permission | None = handler.opt.get("scope")
     if scope is None and not handler.opt.get("known") and not _has_token(request, handler):
         request.scope["user"] = ANYONE
+        if is_limited(handler):
+            _rates(request).charge_address(request.scope)
         return
-    actor = await request.app.state.authenticate(request)
+    actor = await _authenticated(request)
     request.scope["user"] = actor
     if scope is not None and scope not in actor.scopes:
         raise ScopeMissing(f"This needs the scope `{scope}`; ask for it, and hold a role that has it.")
@@ -143,7 +156,35 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     if is_write(handler):
         request.scope["state"]["seen"] = _seen(request, handler)
     is_trial = key_use(handler) is not Key.IGNORED and _is_trial(request)
-    request.scope["state"]["once"] = _trial(request) if is_trial else await _once(request, handler, actor)
+    state["once"] = _trial(request) if is_trial else await _once(request, handler, actor)
+    await take_turn(request)
+
+
+async def _authenticated(request: Request[Any, Any, Any]) -> Actor:
+    """Who is calling. Whoever shows a token that does not hold is a caller without one."""
+    try:
+        actor: Actor = await request.app.state.authenticate(request)
+    except Unauthenticated:
+        _rates(request).charge_address(request.scope)
+        raise
+    return actor
+
+
+def is_limited(handler: BaseRouteHandler) -> bool:
+    """Whether callers of an operation have a quota here; the token endpoint counts failures instead (`identity.failures`)."""
+    return handler.opt.get("rate") != "none" and not handler.opt.get("own_credentials")
+
+
+async def take_turn(request: Request[Any, Any, Any]) -> None:
+    """Before a bid's handler, and not before its whole body is there; `kit.rates.with_rates` gives the turn back."""
+    if "bidder" in request.scope["state"]:
+        await request.body()
+        await _rates(request).enter(request.scope)
+
+
+def _rates(request: Request[Any, Any, Any]) -> Rates:
+    rates: Rates = request.app.state.rates
+    return rates
 
 
 def is_write(handler: BaseRouteHandler) -> bool:
@@ -276,16 +317,24 @@ def _known_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     )
 
 
+class Place(NamedTuple):
+    """Where an operation is offered, and the scope that it needs; parameters of the path stand in braces."""
+
+    method: str
+    path: str
+    scope: Permission | None
+
+
 @functools.lru_cache(maxsize=2)
-def places(app: Litestar) -> dict[str, tuple[str, str]]:
-    """Method and path of each operation, by its id; parameters of the path stand in braces."""
+def places(app: Litestar) -> dict[str, Place]:
+    """Of every operation, by its id."""
     found = {}
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
             operation_id = getattr(handler, "operation_id", None)
             if isinstance(operation_id, str):
                 method = next(iter(handler.http_methods - {"OPTIONS"}))
-                found[operation_id] = (method, route.path_format)
+                found[operation_id] = Place(method, route.path_format, handler.opt.get("scope"))
     return found
 
 
@@ -412,6 +461,7 @@ __all__ = [
     "Db",
     "PageAsked",
     "authorise",
+    "bidding",
     "client_credentials",
     "confidential",
     "encoded",

@@ -1,8 +1,8 @@
 """What a request may be in size and time before anything is made of it; whatever is beyond is a problem like all others.
 
 Its address and headers are short (414, 431), well below where the server answers by itself and without a body (`procure.server`).
-Its body arrives whole and in time (400, 408), where the framework knows a 500 and no end of waiting: a thousand stalled bodies, a
-few bytes each, would hold a thousand requests for ever. How large a body may be the application bounds.
+Its body has no content coding (415), and arrives whole and in time (400, 408), where the framework knows a 500 and no end of waiting:
+a thousand stalled bodies, a few bytes each, would hold a thousand requests for ever. How large a body may be the application bounds.
 """
 
 import asyncio
@@ -49,6 +49,13 @@ class HeadersTooLarge(Fact):
     slug, title, status = "headers-too-large", "Headers too large", 431
 
 
+class BodyCoded(Fact):
+    """The body has a content coding (`Content-Encoding`); none is taken here, since a few bytes of one may be gigabytes (415)."""
+
+    slug, title, status = "body-coded", "Content coding of the body not supported", 415
+    takes_coding = "identity"
+
+
 def with_limits(app: ASGIApp) -> ASGIApp:
     """Around everything but the request id: address and headers are no longer than anybody needs."""
 
@@ -58,11 +65,14 @@ def with_limits(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
             return
         scope["path"] = scope["path"][:ADDRESS_TOLD]
-        request: Request[None, None, Any] = Request(scope, receive, send)
-        response = on_fact(request, fact).to_asgi_response(None, request)
-        await response(scope, receive, send)
+        await _refuse(scope, receive, send, fact)
 
     return handle
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, fact: Fact) -> None:
+    request: Request[None, None, Any] = Request(scope, receive, send)
+    await on_fact(request, fact).to_asgi_response(None, request)(scope, receive, send)
 
 
 def _beyond(scope: Scope) -> Fact | None:
@@ -77,8 +87,12 @@ def with_whole_body(app: ASGIApp) -> ASGIApp:
     """Middleware around everything that reads a body."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        is_http = scope["type"] == ScopeType.HTTP
-        await app(scope, whole(receive) if is_http and _has_body(scope) else receive, send)
+        if scope["type"] != ScopeType.HTTP or not _has_body(scope):
+            await app(scope, receive, send)
+        elif _is_coded(scope):
+            await _refuse(scope, receive, send, BodyCoded("Send the body as it is, without a content coding."))
+        else:
+            await app(scope, whole(receive), send)
 
     return handle
 
@@ -107,3 +121,7 @@ def whole(receive: Receive, *, seconds: float = BODY_MAX_S) -> Receive:
 
 def _has_body(scope: Scope) -> bool:
     return any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
+
+
+def _is_coded(scope: Scope) -> bool:
+    return any(name == b"content-encoding" and value.strip().lower() != b"identity" for name, value in scope["headers"])

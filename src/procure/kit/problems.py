@@ -157,6 +157,8 @@ def on_fact(request: Request[Any, Any, Any], fact: Fact) -> Response[bytes]:
         headers["Retry-After"] = str(fact.retry_after_s)
     if fact.status in CLOSING:
         headers["Connection"] = "close"
+    if fact.takes_coding is not None:
+        headers["Accept-Encoding"] = fact.takes_coding
     return respond(
         request,
         slug=fact.slug,

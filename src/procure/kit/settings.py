@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -13,6 +14,10 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 class SettingsFault(Exception):
     """A setting is missing or cannot be used; the message says which and what to do."""
+
+
+#: A quota of one minute.
+Rate = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +40,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: How often the worker looks for what time has made due, seconds.
     worker_interval_s: float = 1.0
 
+    #: Requests a minute of one client with a token, and of one address without; `0` or `off` is no limit. Each process counts alone.
+    rate_client: Rate = 3000
+    rate_address: Rate = 600
+    #: Bids received a minute of one client for one lot.
+    rate_bids: Rate = 60
+    #: Failed token requests a minute of one address for one client; ten times as many for all clients together.
+    rate_token_failures: Rate = 10
+    #: Addresses or networks of the proxies whose X-Forwarded-For is believed, separated by commas; none by default.
+    trusted_proxies: str = ""
+
     #: Origins whose pages may call this service from a browser (CORS), separated by commas; none by default.
     cors_origins: str = ""
 
@@ -49,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         values = {
-            name: environment[f"PROCURE_{name.upper()}"]
+            name: _spelled(name, environment[f"PROCURE_{name.upper()}"])
             for name in cls.__struct_fields__
             if environment.get(f"PROCURE_{name.upper()}")
         }
@@ -59,3 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(values, cls, strict=False, dec_hook=lambda type_, value: type_(value))
         except msgspec.ValidationError as error:
             raise SettingsFault(f"A PROCURE_* setting cannot be used: {error}") from error
+
+
+def _spelled(name: str, value: str) -> str:
+    return "0" if name.startswith("rate_") and value.lower() == "off" else value

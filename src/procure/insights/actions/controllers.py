@@ -26,10 +26,11 @@ def _view(request: ApiRequest, acts: list[Act], **ids: UUID) -> ActionsView:
     offered = places(request.app)
     items = []
     for act in acts:
-        method, path = offered[act.operation]
+        method, path, scope = offered[act.operation]
+        assert scope is not None, "what anybody may do is no act on a resource"
         for name, value in {**ids, **act.path}.items():
             path = path.replace(f"{{{name}}}", str(value))
-        reasons = because(act, request.user)
+        reasons = because(act, scope, request.user)
         items.append(
             ActionView(
                 operation=act.operation,

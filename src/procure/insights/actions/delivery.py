@@ -30,7 +30,6 @@ from procure.insights.actions.rules import Act, Condition
 from procure.insights.actions.service import own, tried
 from procure.kit import clock
 from procure.kit.actor import Actor, require_another, require_person
-from procure.kit.scopes import Scope
 from procure.lots import rules as lot_rules
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus
@@ -88,9 +87,7 @@ async def _signing(db: AsyncSession, actor: Actor, contract: Contract, lot: Lot)
         partial(contract_rules.check_signature, side, [one for one, _ in signed], contract.digest, contract.digest),
     ]
     person = partial(require_person, actor)
-    return Act(
-        "signContract", Scope.CONTRACTS_SIGN, [[person], [_is(contract, ContractStatus.PENDING)], standing, signing]
-    )
+    return Act("signContract", [[person], [_is(contract, ContractStatus.PENDING)], standing, signing])
 
 
 async def _of_deliverable(
@@ -109,11 +106,9 @@ async def _of_deliverable(
     sold = own(contract.supplier_id == actor.supplier_id, ContractNotFound)
     person, path = partial(require_person, actor), {"key": key}
     return [
-        Act("submitDeliverable", Scope.CONTRACTS_DELIVER, [[supplier], [active], [submittable]], key, path),
-        Act(
-            "decideDeliverable", Scope.CONTRACTS_ACCEPT, [[buyer], [active], [person, decidable], [another]], key, path
-        ),
-        Act("sendInvoice", Scope.INVOICES_SUBMIT, [sold, [accepted, not_invoiced]], key),
+        Act("submitDeliverable", [[supplier], [active], [submittable]], key, path),
+        Act("decideDeliverable", [[buyer], [active], [person, decidable], [another]], key, path),
+        Act("sendInvoice", [sold, [accepted, not_invoiced]], key),
     ]
 
 
@@ -130,9 +125,9 @@ async def _ending(
     given = contract.learned_by_supplier is not None
     unsaid = partial(ending_rules.check_retrospective, contract.status, given=given)
     return [
-        Act("terminateContract", Scope.CONTRACTS_SIGN, [[buyer], [another, active], [boundary]]),
-        Act("completeContract", Scope.CONTRACTS_COMPLETE, [[buyer], [active], [settled]]),
-        Act("giveRetrospective", Scope.CONTRACTS_DELIVER, [[supplier], [signed], [unsaid]]),
+        Act("terminateContract", [[buyer], [another, active], [boundary]]),
+        Act("completeContract", [[buyer], [active], [settled]]),
+        Act("giveRetrospective", [[supplier], [signed], [unsaid]]),
     ]
 
 
@@ -154,11 +149,10 @@ async def _going_on(db: AsyncSession, actor: Actor, contract: Contract, lot: Lot
     return [
         Act(
             "continueContract",
-            Scope.CONTRACTS_MANAGE,
             [[buyer], [completed], [continuable], [active, approved], [free]],
         ),
-        Act("draftNextLot", Scope.CONTRACTS_MANAGE, [[buyer], [completed], [next_lot], [none_follows, active]]),
-        Act("changeNextStep", Scope.CONTRACTS_COMPLETE, [[buyer], [person, completed], [lets_go], let_go]),
+        Act("draftNextLot", [[buyer], [completed], [next_lot], [none_follows, active]]),
+        Act("changeNextStep", [[buyer], [person, completed], [lets_go], let_go]),
     ]
 
 
@@ -176,7 +170,7 @@ async def _ordering(db: AsyncSession, actor: Actor, contract: Contract) -> Act:
     orderable = partial(finance_rules.check_orderable, status, was_signed=contract.signed_at is not None)
     ordered = await finance.ordered_so_far(db, contract.id)
     fits = partial(finance_rules.check_order_fits, ordered, PENNY, contract.value)
-    return Act("placeOrder", Scope.FINANCE_WRITE, [bought, [orderable], [fits]])
+    return Act("placeOrder", [bought, [orderable], [fits]])
 
 
 async def of_invoice(db: AsyncSession, actor: Actor, invoice_id: UUID) -> list[Act]:
@@ -185,7 +179,7 @@ async def of_invoice(db: AsyncSession, actor: Actor, invoice_id: UUID) -> list[A
     paid, _ = await finance.paid_so_far(db, invoice)
     bought = own(invoice.buyer_id == actor.buyer_id, InvoiceNotFound)
     fits = partial(finance_rules.check_payment_fits, paid, PENNY, invoice.gross)
-    return [Act("recordPayment", Scope.FINANCE_WRITE, [bought, [fits]])]
+    return [Act("recordPayment", [bought, [fits]])]
 
 
 async def of_organisation(db: AsyncSession, actor: Actor, organisation_id: UUID) -> list[Act]:
@@ -194,18 +188,18 @@ async def of_organisation(db: AsyncSession, actor: Actor, organisation_id: UUID)
     suspendable = partial(organisation_rules.check_suspendable, organisation.kind, organisation.status)
     reinstatable = partial(organisation_rules.check_reinstatable, organisation.status)
     return [
-        Act("addMember", Scope.MEMBERS_MANAGE, [mine]),
-        Act("addClient", Scope.CLIENTS_MANAGE, [mine]),
-        Act("suspendOrganisation", Scope.ORGANISATIONS_WRITE, [[suspendable]]),
-        Act("reinstateOrganisation", Scope.ORGANISATIONS_WRITE, [[reinstatable]]),
+        Act("addMember", [mine]),
+        Act("addClient", [mine]),
+        Act("suspendOrganisation", [[suspendable]]),
+        Act("reinstateOrganisation", [[reinstatable]]),
     ]
 
 
 async def of_member(db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID) -> list[Act]:
     membership = await identity.find_membership(db, actor, organisation_id, membership_id)
-    return [Act("endMembership", Scope.MEMBERS_MANAGE, [[partial(identity_rules.check_endable, membership.status)]])]
+    return [Act("endMembership", [[partial(identity_rules.check_endable, membership.status)]])]
 
 
 async def of_client(db: AsyncSession, actor: Actor, organisation_id: UUID, client_id: UUID) -> list[Act]:
     client = await identity.find_client(db, actor, organisation_id, client_id)
-    return [Act("revokeClient", Scope.CLIENTS_MANAGE, [[partial(identity_rules.check_revocable, client.status)]])]
+    return [Act("revokeClient", [[partial(identity_rules.check_revocable, client.status)]])]

@@ -20,18 +20,17 @@ class Act:
     """
 
     operation: str
-    scope: Scope
     stages: Sequence[Sequence[Condition]]
     about: str | None = None
     #: The values of the path's parameters beyond the resource's own.
     path: dict[str, str] = field(default_factory=dict)
 
 
-def because(act: Act, actor: Actor) -> list[str]:
-    """The slugs of every fact in the way, at the first stage that has any; empty if the act is allowed."""
+def because(act: Act, scope: Scope, actor: Actor) -> list[str]:
+    """The slugs of every fact in the way, at the first stage that has any; empty if the act is allowed. `scope` is its route's."""
     if actor == ANYONE:
         return [Unauthenticated.slug]
-    if act.scope not in actor.scopes:
+    if scope not in actor.scopes:
         return [ScopeMissing.slug]
     for stage in act.stages:
         if found := [slug for condition in stage if (slug := _refusal(condition))]:

@@ -35,7 +35,6 @@ from procure.insights.actions.rules import Act, Condition
 from procure.kit import clock
 from procure.kit.actor import Actor, require_another, require_person
 from procure.kit.errors import Fact
-from procure.kit.scopes import Scope
 from procure.lots import rules as lot_rules
 from procure.lots import service as lots
 from procure.lots.errors import LotNotFound
@@ -86,20 +85,41 @@ async def of_outcome(db: AsyncSession, actor: Actor, outcome_id: UUID) -> list[A
     settled = partial(outcome_rules.check_settled, unsettled)
     person = partial(require_person, actor)
     return [
-        Act("reviseOutcome", Scope.OUTCOMES_WRITE, [mine, [draft]]),
-        Act("activateOutcome", Scope.OUTCOMES_ACTIVATE, [mine, [person], [holds_budget, another, draft]]),
-        Act("observeMeasure", Scope.OUTCOMES_OBSERVE, [mine, [was_active]]),
-        Act("endOutcome", Scope.OUTCOMES_ACTIVATE, [mine, [person, endable], [settled]]),
-        Act("draftLot", Scope.LOTS_WRITE, [mine, [active]]),
+        Act("reviseOutcome", [mine, [draft]]),
+        Act("activateOutcome", [mine, [person], [holds_budget, another, draft]]),
+        Act("observeMeasure", [mine, [was_active]]),
+        Act("endOutcome", [mine, [person, endable], [settled]]),
+        Act("draftLot", [mine, [active]]),
     ]
+
+
+#: What only the buyer of a lot does with it. For others nothing of it is read, which most callers of a marketplace are.
+BUYERS_ACTS = (
+    "reviseLot",
+    "recordLotNotice",
+    "publishLot",
+    "openLot",
+    "setPanel",
+    "declareInterests",
+    "recordScores",
+    "lockScores",
+    "recordConsensus",
+    "concludeEvaluation",
+    "recommendAward",
+    "endWithoutAward",
+    "cancelLot",
+)
 
 
 async def of_lot(db: AsyncSession, actor: Actor, lot_id: UUID) -> list[Act]:
     lot = await lots.find_lot(db, actor, lot_id)
     now = await clock.now(db)
+    bidding = await _bidding(db, actor, lot, now)
+    if lot.buyer_id != actor.buyer_id:
+        return [*bidding, *(Act(name, [_mine(actor, lot)]) for name in BUYERS_ACTS)]
     return [
+        *bidding,
         *await _before_publication(db, actor, lot, now),
-        *await _bidding(db, actor, lot, now),
         *await _evaluating(db, actor, lot, now),
         *await _ending(db, actor, lot, now),
     ]
@@ -123,9 +143,9 @@ async def _before_publication(db: AsyncSession, actor: Actor, lot: Lot, now: dat
         content = partial(lot_rules.check_content, lot.offer, policy.limits)
         stages += [[content], [_publishable(lot, policy, now)], [await _room(db, outcome, lot)]]
     return [
-        Act("reviseLot", Scope.LOTS_WRITE, [mine, [draft]]),
-        Act("recordLotNotice", Scope.LOTS_WRITE, [mine, [draft]]),
-        Act("publishLot", Scope.LOTS_PUBLISH, stages),
+        Act("reviseLot", [mine, [draft]]),
+        Act("recordLotNotice", [mine, [draft]]),
+        Act("publishLot", stages),
     ]
 
 
@@ -161,8 +181,8 @@ async def _bidding(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> l
     number = partial(enquiry_rules.check_number, asked)
     bidder, asker = partial(bid_rules.check_bidder, supplier_id), partial(enquiry_rules.check_asker, supplier_id)
     return [
-        Act("askEnquiry", Scope.ENQUIRIES_ASK, [[asker], [is_open, number]]),
-        Act("submitBid", Scope.BIDS_SUBMIT, [[bidder], [taking], [no_other]]),
+        Act("askEnquiry", [[asker], [is_open, number]]),
+        Act("submitBid", [[bidder], [taking], [no_other]]),
     ]
 
 
@@ -179,8 +199,8 @@ async def _evaluating(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -
         evaluation_rules.check_panel_changeable, lot.status, case.seats, case.limits, is_concluded=case.is_concluded
     )
     return [
-        Act("openLot", Scope.BIDS_OPEN, [mine, [person, closed, by_approvers], [sealed]]),
-        Act("setPanel", Scope.EVALUATIONS_MANAGE, [mine, [changeable]]),
+        Act("openLot", [mine, [person, closed, by_approvers], [sealed]]),
+        Act("setPanel", [mine, [changeable]]),
         *await _judging(db, actor, case, mine),
     ]
 
@@ -189,10 +209,10 @@ async def _judging(db: AsyncSession, actor: Actor, case: Evaluation, mine: list[
     """The acts of a member of the panel, for whom the caller is asked as the verbs ask."""
     on_panel = partial(case.member, actor)
     seat = next((one for one in case.seats if one.person_id == actor.person_id), None)
-    lot, scope = case.lot, Scope.EVALUATIONS_SCORE
+    lot = case.lot
     names = ("declareInterests", "recordScores", "lockScores", "recordConsensus", "concludeEvaluation")
     if seat is None:
-        return [Act(name, scope, [mine, [on_panel]]) for name in names]
+        return [Act(name, [mine, [on_panel]]) for name in names]
     agreed = await evaluation.consensus_of(db, lot.id)
     opened = [bid.id for bid in await bids.opened_bids(db, lot.id)]
     scored = await evaluation.scores_of(db, lot.id, [seat.person_id])
@@ -206,11 +226,11 @@ async def _judging(db: AsyncSession, actor: Actor, case: Evaluation, mine: list[
     all_agreed = partial(evaluation_rules.check_consensus_complete, _cells(agreed), opened, case.criteria)
     something = partial(evaluation_rules.check_something_to_rank, len(opened))
     return [
-        Act("declareInterests", scope, [mine, [declarable]]),
-        Act("recordScores", scope, [mine, [running, may_score]]),
-        Act("lockScores", scope, [mine, [running, may_score], [all_scored]]),
-        Act("recordConsensus", scope, [mine, [running, may_agree]]),
-        Act("concludeEvaluation", scope, [mine, [running, may_agree], [something], [all_agreed]]),
+        Act("declareInterests", [mine, [declarable]]),
+        Act("recordScores", [mine, [running, may_score]]),
+        Act("lockScores", [mine, [running, may_score], [all_scored]]),
+        Act("recordConsensus", [mine, [running, may_agree]]),
+        Act("concludeEvaluation", [mine, [running, may_agree], [something], [all_agreed]]),
     ]
 
 
@@ -232,11 +252,10 @@ async def _ending(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> li
     return [
         Act(
             "recommendAward",
-            Scope.AWARDS_RECOMMEND,
             [mine, [person, evaluating, none_live], [concluded], [next_in_rank]],
         ),
-        Act("endWithoutAward", Scope.AWARDS_APPROVE, [mine, [another, evaluating, none_live]]),
-        Act("cancelLot", Scope.LOTS_CANCEL, [mine, [another, cancellable]]),
+        Act("endWithoutAward", [mine, [another, evaluating, none_live]]),
+        Act("cancelLot", [mine, [another, cancellable]]),
     ]
 
 
@@ -262,7 +281,7 @@ async def of_enquiry(db: AsyncSession, actor: Actor, enquiry_id: UUID) -> list[A
     is_open = partial(lot_rules.check_open, lot.status, lot.closes_at, await clock.now(db))
     unanswered = partial(enquiry_rules.check_unanswered, enquiry.answered_at)
     mine = own(lot.buyer_id == actor.buyer_id, EnquiryNotFound)
-    return [Act("answerEnquiry", Scope.ENQUIRIES_ANSWER, [mine, [is_open, unanswered]])]
+    return [Act("answerEnquiry", [mine, [is_open, unanswered]])]
 
 
 async def of_bid(db: AsyncSession, actor: Actor, bid_id: UUID) -> list[Act]:
@@ -272,7 +291,7 @@ async def of_bid(db: AsyncSession, actor: Actor, bid_id: UUID) -> list[Act]:
     taking = partial(bid_rules.check_taking, lot.status, lot.closes_at, await clock.now(db), is_sealed=seal is not None)
     submitted = partial(bid_rules.check_submitted, bid.status)
     stages = [[taking], [submitted]]
-    return [Act("replaceBid", Scope.BIDS_SUBMIT, stages), Act("withdrawBid", Scope.BIDS_SUBMIT, stages)]
+    return [Act("replaceBid", stages), Act("withdrawBid", stages)]
 
 
 async def of_award(db: AsyncSession, actor: Actor, award_id: UUID) -> list[Act]:
@@ -290,11 +309,9 @@ async def of_award(db: AsyncSession, actor: Actor, award_id: UUID) -> list[Act]:
     standstill = partial(contract_rules.known_standstill, award.standstill_ends_at)
     first = partial(contract_rules.check_first, await contracts.drawn_up_for(db, award.id))
     return [
-        Act("approveAward", Scope.AWARDS_APPROVE, [mine, [another, recommended, evaluating], [valid]]),
-        Act("refuseAward", Scope.AWARDS_APPROVE, [mine, [another, recommended]]),
-        Act("recordAwardNotice", Scope.AWARDS_RECOMMEND, [mine, [approved, awarded]]),
-        Act("withdrawAward", Scope.AWARDS_APPROVE, [mine, [another, approved, awarded]]),
-        Act(
-            "drawUpContract", Scope.CONTRACTS_MANAGE, [mine, [approved, awarded, _active(outcome)], [standstill, first]]
-        ),
+        Act("approveAward", [mine, [another, recommended, evaluating], [valid]]),
+        Act("refuseAward", [mine, [another, recommended]]),
+        Act("recordAwardNotice", [mine, [approved, awarded]]),
+        Act("withdrawAward", [mine, [another, approved, awarded]]),
+        Act("drawUpContract", [mine, [approved, awarded, _active(outcome)], [standstill, first]]),
     ]

@@ -16,7 +16,8 @@ from msgspec import Meta, UnsetType
 
 from architecture.source import subclasses
 from procure.app import ROUTES, SANDBOX_ROUTES, create_app
-from procure.kit.http import authorise, is_limited, key_use
+from procure.document import conditions
+from procure.kit.http import authorise, is_limited, is_write, key_use
 from procure.kit.idempotency import Key
 from procure.kit.scopes import Scope
 from procure.kit.settings import Settings
@@ -144,6 +145,64 @@ def test_what_honours_a_key_works_in_the_session_that_keeps_its_reply(
     keyed = [handler for _, handler in handlers if key_use(handler) is not Key.IGNORED]
     without = {str(one.operation_id) for one in keyed if "db" not in one.parsed_fn_signature.parameters}
     assert without == {"submitBid", "replaceBid"}
+
+
+#: What a person approves or edits on having read it, and whose tag says that: nothing else is refused for want of one.
+ON_SIGHT = {
+    "activateOutcome": "outcome",
+    "approveAward": "award",
+    "decideDeliverable": "deliverable",
+    "openLot": "lot",
+    "publishLot": "lot",
+    "reviseLot": "lot",
+    "reviseOutcome": "outcome",
+    "signContract": "contract",
+}
+#: Writes that make something new, and so have nothing to hold a condition against. Every other act takes one.
+WITHOUT_SIGHT = {
+    *("addClient", "addMember", "askEnquiry", "draftLot", "draftOutcome", "getToken", "moveSandboxClock"),
+    *("observeMeasure", "placeOrder", "recordPayment", "registerOrganisation", "sendInvoice", "submitBid"),
+}
+#: Replies that are no resource's: of the service itself, of its clock, of what may be done now; and how far an opening is.
+UNTAGGED = {
+    *("getControlTotals", "getLiveness", "getReadiness", "getTime", "getToken", "getTokenKeys", "getTokenMetadata"),
+    *("getVersion", "moveSandboxClock", "openLot"),
+}
+
+
+def test_who_approves_or_edits_says_what_was_seen(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    uses = {handler: conditions.use_of(handler) for _, handler in handlers if is_write(handler)}
+    needed = {str(handler.operation_id): use.resource for handler, use in uses.items() if use.is_required}
+    assert needed == ON_SIGHT
+    assert {str(handler.operation_id) for handler, use in uses.items() if use.resource is None} == WITHOUT_SIGHT
+    assert all(use.is_required for handler, use in uses.items() if "PATCH" in handler.http_methods)
+    named = {use.resource for use in uses.values()} - {None}
+    assert named - conditions.READS.keys() == {"client", "enquiry", "membership"}, "which only lists show"
+
+
+def test_what_takes_a_condition_hands_it_on(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    """Or asks the request for it, as the hot paths do; whether it is held against anything is for `tests/insights` to see."""
+    without = set()
+    for _, handler in handlers:
+        use = conditions.use_of(handler)
+        asks = "seen" in handler.parsed_fn_signature.parameters
+        if use.resource is not None or (use.is_read and use.is_tagged):
+            without |= set() if asks else {str(handler.operation_id)}
+        else:
+            assert not asks, handler.operation_id
+    assert without == {"getLot", "replaceBid"}
+
+
+def test_every_resource_is_answered_with_its_tag(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
+    """But not lists, files and actions; and nothing to a PUT (RFC 9110, section 9.3.4)."""
+    for path, handler in handlers:
+        use = conditions.use_of(handler)
+        if not handler.include_in_schema or "PUT" in handler.http_methods:
+            assert not use.is_tagged, path
+            continue
+        answered = str(handler.parsed_fn_signature.return_type.annotation)
+        is_many = any(kind in answered for kind in ("Page[", "Stream", "ActionsView"))
+        assert use.is_tagged is not (is_many or handler.operation_id in UNTAGGED), f"{path}: {answered}"
 
 
 def test_every_operation_is_described(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+import tagged
 from build import (
     Council,
     active_contract,
@@ -116,6 +117,7 @@ class Scene:
         finally:
             await self.db.commit()
             await point.rollback()
+            tagged.forget()
             self.people, self.resources = before
             for row in list(self.db):
                 if row in known:

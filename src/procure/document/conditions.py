@@ -26,6 +26,10 @@ READS = {
 }
 #: Answered as bytes that are made already, with a tag all the same.
 _AS_BYTES = {"getContractDocument", "getLot"}
+_OF_READS = {
+    IF_NONE_MATCH: "Tags of what you have: if it still is one of these, the answer is 304, without a body.",
+    IF_MATCH: "Tags of what you expect: if it is none of these any more, the answer is 412.",
+}
 _REQUIRED = (
     "What you approve or edit is what you have seen: if it has changed since, nothing is done (412). `*` is not enough."
 )
@@ -69,8 +73,7 @@ def add(operation: dict[str, Any], use: Use) -> None:
     if use.is_tagged:
         _tell_tag(operation)
         if use.is_read:
-            said = "Tags of what you have: if it still is one of these, the answer is 304, without a body."
-            parameters.append(_condition(IF_NONE_MATCH, said, is_required=False))
+            parameters += [_condition(name, said, is_required=False) for name, said in _OF_READS.items()]
             operation["responses"]["304"] = _not_modified()
     if not parameters:
         del operation["parameters"]

@@ -9,7 +9,7 @@ import msgspec
 
 from procure.document.schemas import INT32_MAX
 from procure.kit.deprecation import Deprecation
-from procure.kit.etags import IF_MATCH
+from procure.kit.etags import IF_MATCH, IF_NONE_MATCH
 from procure.kit.idempotency import HEADER
 from procure.kit.problems import PROBLEM_JSON
 
@@ -39,10 +39,8 @@ _WITH_KEY = {
     "422": ("The key was used for another request.", "idempotency-key-reused"),
 }
 _WITHOUT_KEY = {"400": ("This needs an `Idempotency-Key`.", "idempotency-key-missing")}
-_WITH_CONDITION = {
-    "400": ("The condition is not `*`, nor a list of entity tags.", "condition-invalid"),
-    "412": ("It has changed since you read it: read it again.", "changed-since-read"),
-}
+_WITH_CONDITION = {"412": ("It has changed since you read it: read it again.", "changed-since-read")}
+_WITH_CONDITION_TO_ACT = {"400": ("The condition is not `*`, nor a list of entity tags.", "condition-invalid")}
 _WITHOUT_CONDITION = {"428": ("This needs `If-Match`, with the tag of what you read.", "if-match-missing")}
 
 #: Headers of replies, by name, as `components.headers`.
@@ -123,7 +121,9 @@ def _add_problems(operation: dict[str, Any]) -> None:
     if key := named.get(HEADER):
         known += [_WITH_KEY, _WITHOUT_KEY] if key["required"] else [_WITH_KEY]
     if condition := named.get(IF_MATCH):
-        known += [_WITH_CONDITION, _WITHOUT_CONDITION] if condition["required"] else [_WITH_CONDITION]
+        known.append(_WITH_CONDITION)
+        known += [_WITHOUT_CONDITION] if condition["required"] else []
+        known += [_WITH_CONDITION_TO_ACT] if IF_NONE_MATCH not in named else []
     responses = operation["responses"]
     for status, (text, slug) in (one for group in known for one in group.items()):
         # Litestar's own form of a 400 is not ours.

@@ -269,6 +269,7 @@ async def work(story: Story, contract_id: str) -> None:
             await story.play("submitDeliverable", story.bidder, key=key, **place)
         met = {"verdicts": [{"criterion": 0, "met": True}, {"criterion": 1, "met": True}]}
         await story.play("decideDeliverable", council.service_owner, met, key=key, **place)
+        await story.play("getDeliverable", council.service_owner, key=key, **place)
 
 
 async def money(story: Story, contract_id: str) -> None:

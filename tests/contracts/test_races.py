@@ -169,6 +169,42 @@ async def submitted(db: AsyncSession, at: Scene, key: str) -> None:
     await deliverables.submit(db, at.winner, at.contract.id, key, Delivery("Done."))
 
 
+async def test_nobody_accepts_a_delivery_that_was_never_seen(world: World) -> None:
+    """Of two verdicts on one delivery one is given; and what is handed in anew is not accepted by who has read the old one."""
+    accepted = 0
+    for _ in range(ROUNDS):
+        at = await scene(world, is_active=True)
+        path, owner, work = f"{at.path}/deliverables/D1", at.buyer.service_owner, at.contract.deliverables[0]
+        good, bad = verdict_document(work), verdict_document(work, unmet=(0,))
+        ok(await at.call.post(at.winner, f"{path}/submit", {"note": "The first."}))
+        first = await at.call.etag(owner, path)
+        verdicts = [at.call.post(owner, f"{path}/decide", body, seen=first) for body in (good, bad)]
+        replies = await asyncio.gather(*verdicts)
+        assert statuses(*replies) == {200: 1, 412: 1}
+        if replies[0].status_code == 200:
+            accepted += 1
+            continue
+        rejected = await at.call.etag(owner, path)
+        acts = [at.call.post(at.winner, f"{path}/submit", {"note": "The second."})]
+        acts += [at.call.post(owner, f"{path}/decide", good, seen=tag) for tag in (first, rejected)]
+        handed_in, old, early = await asyncio.gather(*acts)
+        ok(handed_in)
+        assert (old.status_code, early.status_code in (409, 412)) == (412, True)
+        assert ok(await at.call.get(owner, path))["status"] == "submitted"
+    assert 0 <= accepted <= ROUNDS
+
+
+async def test_the_other_sides_signature_is_seen_before_ones_own(world: World) -> None:
+    at = await scene(world)
+    path, body = f"{at.path}/sign", {"digest": at.contract.digest.hex()}
+    tag = await at.call.etag(at.winner, at.path)
+    signers = (at.buyer.approver, at.winner)
+    replies = await asyncio.gather(*(at.call.post(one, path, body, seen=tag) for one in signers))
+    assert statuses(*replies) == {200: 1, 412: 1}
+    late = signers[0] if replies[1].is_success else signers[1]
+    assert ok(await at.call.post(late, path, body))["status"] == "active"
+
+
 async def test_a_verdict_beside_a_termination_is_paid_or_not_given(world: World) -> None:
     buyer: Council | None = None
     for _ in range(ROUNDS):

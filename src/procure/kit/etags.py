@@ -143,10 +143,13 @@ class Seen:
 
 #: A caller who says nothing of what was seen.
 UNCONDITIONAL = Seen()
+_ANY_READER = Seen(is_read=True)
 
 
 def seen_by_reader(if_match: list[str], if_none_match: list[str]) -> Seen:
     """The conditions of a read. One that can't be read is as none: what is asked for is only sent once more."""
+    if not if_match and not if_none_match:
+        return _ANY_READER
     return Seen(read_tags(if_match), read_tags(if_none_match), is_read=True)
 
 

@@ -211,7 +211,8 @@ def seen_by(request: Request[Any, Any, Any]) -> Seen:
     said: Seen | None = request.scope["state"].get("seen")
     if said is not None:
         return said
-    return seen_by_reader(*(request.headers.getall(name, []) for name in (IF_MATCH, IF_NONE_MATCH)))
+    headers = request.headers
+    return seen_by_reader(headers.getall(IF_MATCH, []), headers.getall(IF_NONE_MATCH, []))
 
 
 def _is_trial(request: Request[Any, Any, Any]) -> bool:

@@ -145,10 +145,11 @@ async def read_lot(driver: Driver, actor: Actor, lot_id: UUID, seen: Seen = UNCO
     It is built once for each state of the lot, and that is asked for every time.
     """
     state = _row(await driver.rows(_CHECK, lot_id, actor.buyer_id))
-    if seen:
-        seen.check(LotView.tag(lot_id, state["version"], state["status"]))
     kept = _kept.get(lot_id)
-    if kept is None or (kept.row, kept.status) != (state["row"], state["status"]):
+    is_kept = kept is not None and (kept.row, kept.status) == (state["row"], state["status"])
+    if seen:
+        seen.check(kept.etag if kept and is_kept else LotView.tag(lot_id, state["version"], state["status"]))
+    if kept is None or not is_kept:
         read = _row(await driver.rows(_READ, lot_id, actor.buyer_id))
         etag = LotView.tag(lot_id, read["version"], read["status"])
         kept = _kept[lot_id] = _Kept(read["row"], read["status"], etag, _written(read["body"]))

@@ -205,6 +205,30 @@ def test_a_write_shows_its_key_bounded_and_whether_it_is_needed(
     assert (needed["submitBid"], needed["sendInvoice"], needed["draftLot"]) == (True, True, False)
 
 
+def test_an_act_shows_whose_tag_it_takes_bounded_and_whether_it_is_needed(
+    described: dict[str, Any], operations: list[tuple[str, str, dict[str, Any]]]
+) -> None:
+    needed = set()
+    for path, method, operation in operations:
+        named = {one["name"]: one for one in operation.get("parameters", [])}
+        responses = operation["responses"]
+        tagged = [status for status, one in responses.items() if "ETag" in one.get("headers", {})]
+        if (match := named.get("If-Match")) is not None:
+            assert (match["in"], match["schema"]["minLength"], match["schema"]["maxLength"]) == ("header", 1, 2000)
+            assert "changed-since-read" in responses["412"]["description"], path
+            assert ("428" in responses) == match["required"], path
+            needed |= {operation["operationId"]} if match["required"] else set()
+        if method == "get":
+            assert ("If-None-Match" in named) == ("304" in responses) == ("304" in tagged) == bool(tagged), path
+        elif match is not None:
+            assert re.match(r"The `ETag` of the [a-z]+, as you have read it: ", match["description"]), path
+            assert "condition-invalid" in responses["400"]["description"], path
+        assert method != "put" or not tagged, path
+    assert {"publishLot", "reviseLot", "signContract"} <= needed
+    tag = described["components"]["headers"]["ETag"]["schema"]
+    assert all(re.fullmatch(tag["pattern"], one) for one in ('"yP6c0qUq3dJp1nXk"', '"yP6c0qUq3dJp1n-_+zstd"'))
+
+
 def test_security_names_schemes_and_scopes_that_exist(
     described: dict[str, Any], operations: list[tuple[str, str, dict[str, Any]]]
 ) -> None:

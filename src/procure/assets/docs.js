@@ -2,6 +2,10 @@
 
 // The document's example of an Idempotency-Key is filled in for every act; sent twice it would be one act's key for another.
 const EXAMPLE_KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+// So is its example of a tag: whoever acts here has read the resource here, and it is that read's tag which is sent.
+const EXAMPLE_TAG = '"yP6c0qUq3dJp1nXk"';
+const tagsRead = new Map();
+const pathOf = (url) => new URL(url, location.href).pathname;
 
 SwaggerUIBundle({
   url: "/openapi.json",
@@ -16,6 +20,18 @@ SwaggerUIBundle({
       const bytes = crypto.getRandomValues(new Uint8Array(16));
       request.headers["Idempotency-Key"] = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
     }
+    if (request.headers["If-Match"] === EXAMPLE_TAG) {
+      const path = pathOf(request.url);
+      // An act stands under the resource that it is held against; an edit is sent to it.
+      const tag = tagsRead.get(request.method === "POST" ? path.replace(/\/[^/]*$/, "") : path);
+      if (tag) request.headers["If-Match"] = tag;
+      else delete request.headers["If-Match"];
+    }
     return request;
+  },
+  responseInterceptor(response) {
+    const tag = response.headers?.etag;
+    if (tag) tagsRead.set(pathOf(response.url), tag);
+    return response;
   },
 });

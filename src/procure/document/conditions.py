@@ -89,8 +89,9 @@ def _which(use: Use) -> str:
 
 def _condition(name: str, description: str, *, is_required: bool) -> dict[str, Any]:
     schema = {"type": "string", "pattern": CONDITION_PATTERN, "minLength": 1, "maxLength": CONDITION_MAX}
-    said = {"name": name, "in": "header", "required": is_required, "description": description}
-    return {**said, "schema": schema, "example": EXAMPLE}
+    said = {"name": name, "in": "header", "required": is_required, "description": description, "schema": schema}
+    # Only where one is needed: the documentation page fills an example in, and puts the tag that it has read in its place.
+    return {**said, "example": EXAMPLE} if is_required else said
 
 
 def _tell_tag(operation: dict[str, Any]) -> None:

@@ -42,11 +42,13 @@ from procure.kit import clock
 from procure.kit.actor import ANYONE, Actor, PersonNeeded, Role
 from procure.kit.body import convert
 from procure.kit.errors import Fact
+from procure.kit.etags import ChangedSinceRead, Seen, Tags
 from procure.kit.paging import Paging
 from procure.lots import service as lots
 from procure.lots.errors import LotNotClosed, LotNotFound, LotStateWrong
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus
+from procure.lots.schemas import LotView
 from procure.vault.keyring import FileKeyring
 
 ALL = Paging(limit=50, after=None, path="/", query=())
@@ -206,6 +208,18 @@ async def test_before_the_deadline_an_opening_is_refused_and_recorded(
     with pytest.raises(LotNotClosed) as caught:
         await opening.approve_opening(db, buyer.approver, vault, covered.id, bytes(32))
     assert refusal_in(caught.value) == ("lot.open", "lot-not-closed")
+
+
+async def test_an_opening_of_what_was_not_seen_is_refused_and_recorded(
+    db: AsyncSession, buyer: Council, vault: FileKeyring, covered: Lot
+) -> None:
+    sealed = await seal_of(db, covered)
+    before = Seen(Tags(frozenset({LotView.tag(covered.id, covered.version, LotStatus.PUBLISHED)})))
+    with pytest.raises(ChangedSinceRead) as caught:
+        await opening.approve_opening(db, buyer.approver, vault, covered.id, sealed.root, seen=before)
+    assert refusal_in(caught.value) == ("lot.open", "changed-since-read")
+    closed = Seen(Tags(frozenset({LotView.tag(covered.id, covered.version, LotStatus.CLOSED)})))
+    await opening.approve_opening(db, buyer.approver, vault, covered.id, sealed.root, seen=closed)
 
 
 async def test_an_opening_waits_for_the_seal_and_names_its_root(

@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 
 from calls import ok
+from procure.demo.api import to_be_read
 from procure.identity.commands import create_operator
 from procure.kit.settings import Settings
 
@@ -23,6 +24,8 @@ class Seat:
 
     async def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": str(uuid4())}
+        if shown := to_be_read(method, path):
+            headers["If-Match"] = (await self.send("GET", shown)).headers.get("etag", '"unseen"')
         return await self.http.request(method, path, json=body, headers=headers)
 
     async def get(self, path: str) -> Any:

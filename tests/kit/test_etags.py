@@ -108,7 +108,18 @@ def test_a_condition_is_a_star_or_a_list_of_tags(
 
 NOTHING: list[str] = []
 UNREADABLE = ["", ",", " , ", "a", '"a', 'a"', '"a" "b"', '"a"b', 'w/"a"', 'W/ "a"', "'a'", '"a b"', '"a\tb"']
-UNREADABLE += ['*, "a"', "**", '"a";q=1', '"\x7f"', "W/*", '"' + "a" * CONDITION_MAX + '"']
+UNREADABLE += [
+    "\n",
+    '"a"\n',
+    '"a",\n',
+    " " * 1999 + "a",
+    '*, "a"',
+    "**",
+    '"a";q=1',
+    '"\x7f"',
+    "W/*",
+    '"' + "a" * CONDITION_MAX + '"',
+]
 
 
 @pytest.mark.parametrize("value", UNREADABLE, ids=lambda value: repr(value)[:20])

@@ -126,6 +126,21 @@ async def test_neither_a_trial_nor_a_put_is_answered_with_a_tag(db: AsyncSession
     problem(await call.put(buyer.officer, f"{path}/notice", notice, seen='"old"'), 412, "changed-since-read")
 
 
+async def test_in_whatever_coding_it_was_read_it_can_be_edited(db: AsyncSession, call: Call) -> None:
+    buyer = await council(db)
+    lot = await drafted_lot(db, buyer)
+    await db.commit()
+    path, gzip = f"/v1/lots/{lot.id}", {"Accept-Encoding": "gzip"}
+    coded = (await call.get(buyer.officer, path, headers=gzip)).headers["etag"]
+    assert coded.endswith('+gzip"')
+    known = await call.get(buyer.officer, path, headers={**gzip, "If-None-Match": coded})
+    assert (known.status_code, known.headers["etag"]) == (304, coded)
+    plain = await call.get(buyer.officer, path, headers={"Accept-Encoding": "identity", "If-None-Match": coded})
+    assert plain.status_code == 200, "other bytes than those that are known"
+    ok(await call.patch(buyer.officer, path, TITLE, seen=coded))
+    problem(await call.patch(buyer.officer, path, TITLE, seen=coded), 412, "changed-since-read")
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_a_list_has_no_tag_and_is_sent_whatever_is_known(call: Call, method: str) -> None:
     reply = await call(method, None, "/v1/lots", headers={"If-None-Match": "*"}, key=None)

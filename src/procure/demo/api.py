@@ -116,7 +116,7 @@ class Api:
 
     async def _request(self, seat: Seat | None, method: str, path: str, **request: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {await self._token(seat)}"} if seat else {}
-        if shown := _to_be_read(method, path):
+        if shown := to_be_read(method, path):
             headers["If-Match"] = (await self._send("GET", shown, headers=headers)).headers.get("etag", '"unseen"')
         if method != "GET":
             headers["Idempotency-Key"] = str(
@@ -171,7 +171,7 @@ class Api:
         return reply
 
 
-def _to_be_read(method: str, path: str) -> str | None:
+def to_be_read(method: str, path: str) -> str | None:
     """Where what is edited or approved is read; None where it need not have been."""
     if method == "PATCH":
         return path

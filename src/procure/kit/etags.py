@@ -24,7 +24,7 @@ IF_MATCH, IF_NONE_MATCH = "If-Match", "If-None-Match"
 CONDITION_MAX = 2000
 _TAG_BYTES = 12
 #: An element of a list (RFC 9110, sections 5.6.1 and 8.8.3), which may be empty: `W/`, the tag, and what ends it.
-_ELEMENT = re.compile(r'[ \t]*(?:(W/)?("[!#-~\x80-\xff]*"))?[ \t]*(?:,|$)')
+_ELEMENT = re.compile(r'[ \t]*+(?:(W/)?("[!#-~\x80-\xff]*+"))?[ \t]*+(?:,|\Z)')
 #: As the document shows it.
 CONDITION_PATTERN = r'^(\*|(W/)?"[^"]*"([ \t]*,[ \t]*(W/)?"[^"]*")*)$'
 EXAMPLE = '"yP6c0qUq3dJp1nXk"'

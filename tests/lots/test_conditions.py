@@ -1,5 +1,7 @@
 """What a lot's reader and editor are told by its tag; every other resource is read so in `tests/journeys/test_tags.py`."""
 
+from datetime import timedelta, timezone
+
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,6 +34,20 @@ async def test_a_reply_to_an_act_has_the_tag_of_what_is_read_next(db: AsyncSessi
     assert tag(edited) == tag(await call.get(buyer.officer, path)) != tag(drafted)
     published = await call.post(buyer.approver, f"{path}/publish", seen=tag(edited))
     assert tag(published) == tag(await call.get(None, path)) != tag(edited)
+
+
+async def test_instants_of_another_offset_are_answered_as_they_are_read(db: AsyncSession, call: Call) -> None:
+    buyer = await council(db)
+    lot = await drafted_lot(db, buyer)
+    now = await clock.now(db)
+    await db.commit()
+    path, east = f"/v1/lots/{lot.id}", timezone(timedelta(hours=2))
+    edited = await call.patch(buyer.officer, path, {"closes_at": lot.closes_at.astimezone(east).isoformat()})
+    assert ok(edited)["closes_at"] == lot.closes_at.isoformat().replace("+00:00", "Z")
+    assert edited.content == (await call.get(buyer.officer, path)).content
+    notice = {"id": "2026/S 1", "ocid": "ocds-h6vhtk-1", "published_at": now.astimezone(east).isoformat()}
+    recorded = await call.put(buyer.officer, f"{path}/notice", notice)
+    assert (recorded.status_code, recorded.content) == (200, (await call.get(buyer.officer, path)).content)
 
 
 async def test_a_lot_that_time_has_closed_is_another_one(db: AsyncSession, call: Call, vault: FileKeyring) -> None:

@@ -4,7 +4,7 @@ Each verb is one transaction that reads like the policy: lock, read the clock, j
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -142,7 +142,10 @@ def _check_one_currency(further: FurtherIterations | None, currency: str) -> Non
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
     """A draft's or patch's fields as the row holds them."""
-    columns = dict(values)
+    # In UTC, as they are read back: a reply has the bytes of the read that has its tag.
+    columns: dict[str, Any] = {
+        name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in values.items()
+    }
     if "deliverables" in columns:
         columns["deliverables"] = _deliverables(columns["deliverables"])
     if "criteria" in columns:
@@ -216,14 +219,15 @@ async def record_notice(
     await check_seen(db, seen, lot)
     rules.check_draft(lot.status)
     rules.check_notice(data.published_at, await clock.now(db))
-    lot.notice_id, lot.notice_ocid, lot.notice_at = data.id, data.ocid, data.published_at
+    published_at = data.published_at.astimezone(UTC)
+    lot.notice_id, lot.notice_ocid, lot.notice_at = data.id, data.ocid, published_at
     lot.touch()
     event = LotNoticeRecorded(
         object_id=lot.id,
         object_version=lot.version,
         notice_id=data.id,
         ocid=data.ocid,
-        published_at=data.published_at,
+        published_at=published_at,
     )
     await journal.record(db, actor, event, within(lot.buyer_id))
     return lot

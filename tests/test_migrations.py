@@ -36,10 +36,20 @@ KEPT_FOR_GOOD = {
 }
 READ_ONLY = {"alembic_version", "policy_bands", "policy_terms", "policy_vat_rates", "policy_versions", "sandbox_clock"}
 CHANGED = {
-    *("awards", "bids", "clients", "consensus_scores", "contract_deliverables", "contracts", "enquiries", "invoices"),
+    *(
+        "awards",
+        "bids",
+        "client_credentials",
+        "clients",
+        "consensus_scores",
+        "contract_deliverables",
+        "contracts",
+        "enquiries",
+        "invoices",
+    ),
     *("lots", "memberships", "organisations", "outcomes", "scores", "submissions"),
 }
-REPLACED = {"kept_replies", "measures"}
+REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}
 CHANGED_AND_REPLACED = {"panel_members"}
 DECLARED: list[tuple[set[str], set[str]]] = [
     (READ_ONLY, {"SELECT"}),

@@ -174,7 +174,6 @@ async def service_client(db: AsyncSession, of: Actor, *roles: Role) -> Actor:
         person_id=None,
         kind=ClientKind.SERVICE,
         name="A system",
-        secret_hash=b"nobody knows it",
         roles=[role.value for role in roles],
         version=1,
     )

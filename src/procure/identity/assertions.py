@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
@@ -175,7 +174,7 @@ def _is_signed(given: Read, key: PublicKey) -> bool:
 
 def _imported(key: PublicKey) -> ECKey | OKPKey | RSAKey:
     """The key's own members alone, so that nothing said beside them (`alg`, `use`, `key_ops`) has a part in this."""
-    members = {name: getattr(key, name) for name in _MEMBERS[key.kty]}
+    members: dict[str, str | list[str]] = {"kty": key.kty, **_members(key)}
     match key.kty:
         case "EC":
             return ECKey.import_key(members)
@@ -185,35 +184,43 @@ def _imported(key: PublicKey) -> ECKey | OKPKey | RSAKey:
             return RSAKey.import_key(members)
 
 
+def _members(key: PublicKey) -> dict[str, str]:
+    return {name: getattr(key, name) for name in _MEMBERS[key.kty]}
+
+
 def check_key(key: PublicKey) -> str:
     """The thumbprint (RFC 7638) of a key that is taken; raises CredentialInvalid with every fault."""
     faults = Faults()
-    wanted = _MEMBERS[key.kty]
-    for name in ("crv", "x", "y", "n", "e"):
-        has = getattr(key, name) is not None
-        faults.unless(
-            has or name not in wanted, f"/jwk/{name}", "required", f"`{name}` is required of a key of kind {key.kty}."
-        )
-        faults.unless(
-            not has or name in wanted, f"/jwk/{name}", "of-another-kind", f"A key of kind {key.kty} has no `{name}`."
-        )
-    if key.kty in _CURVES:
-        curve = _CURVES[key.kty]
-        faults.unless(
-            key.crv in (curve, None), "/jwk/crv", "curve", f"The curve of a key of kind {key.kty} is {curve}."
-        )
+    for member in ("crv", "x", "y", "n", "e"):
+        is_wanted, is_given = member in _MEMBERS[key.kty], getattr(key, member) is not None
+        said = f"A key of kind {key.kty} {'needs' if is_wanted else 'has no'} `{member}`."
+        faults.unless(is_wanted is is_given, f"/jwk/{member}", "required" if is_wanted else "of-another-kind", said)
+    curve = _CURVES.get(key.kty, key.crv)
+    faults.unless(key.crv in (curve, None), "/jwk/crv", "curve", f"The curve of a key of kind {key.kty} is {curve}.")
     faults.unless(key.e in (_RSA_EXPONENT, None), "/jwk/e", "exponent", f"The exponent is 65537, `{_RSA_EXPONENT}`.")
+    said = f"An RSA key has {_RSA_BITS.start} to {_RSA_BITS.stop - 1} bits."
+    faults.unless(key.n is None or _bits(key.n) in _RSA_BITS, "/jwk/n", "size", said)
     faults.raise_any(CredentialInvalid)
+    found = _plain(key)
+    if found is None:
+        said = "The members make no key: is each base64url without padding and zeros before it, and the point on its curve?"
+        faults.add("/jwk", "key", said)
+        faults.raise_as(CredentialInvalid)
+    return found.thumbprint()
+
+
+def _bits(text: str) -> int:
+    try:
+        return int.from_bytes(urlsafe_b64decode(text + "=" * (-len(text) % 4))).bit_length()
+    except binascii.Error:
+        return 0
+
+
+def _plain(key: PublicKey) -> ECKey | OKPKey | RSAKey | None:
+    """The key, if it is one and in its one spelling (RFC 7518, section 6): otherwise it would have several thumbprints."""
     try:
         found = _imported(key)
-        raw = found.public_key
+        spelt = found.binding.convert_raw_key_to_dict(found.public_key, private=False)
     except (JoseError, ValueError):
-        faults.add(
-            "/jwk", "key", "The members make no key: is each base64url without padding, and the point on its curve?"
-        )
-        faults.raise_as(CredentialInvalid)
-    if isinstance(raw, RSAPublicKey):
-        said = f"An RSA key has {_RSA_BITS.start} to {_RSA_BITS.stop - 1} bits."
-        faults.unless(raw.key_size in _RSA_BITS, "/jwk/n", "size", said)
-        faults.raise_any(CredentialInvalid)
-    return found.thumbprint()
+        return None
+    return found if spelt == _members(key) else None

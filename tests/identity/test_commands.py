@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from build import organisation, seat
 from calls import ok
 from conftest import World
-from procure.identity import commands
+from procure.identity import commands, signing
 from procure.identity.commands import create_operator, operator
 from procure.identity.models import Client, Credential, Person
 from procure.journal.models import JournalEntry
@@ -164,5 +164,5 @@ async def test_keys_are_rotated_by_command_one_at_a_time(tmp_path: Path) -> None
     assert (again.exit_code, again.output.startswith("Error: A new key is published already")) == (1, True)
     at_once = await keys("--at-once")
     assert at_once.output.endswith(" signs now.\n")
-    [file] = tmp_path.glob("token-signing*.jwk")
-    assert file.name == f"token-signing.{at_once.output.split()[0]}.jwk"
+    [file] = signing._names(tmp_path)
+    assert file == f"token-signing.{at_once.output.split()[0]}.jwk"

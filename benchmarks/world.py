@@ -17,7 +17,7 @@ from benchmarks import load
 from procure.app import vault_clock
 from procure.bids import sealing
 from procure.identity import tokens
-from procure.identity.signing import SigningKey
+from procure.identity.signing import SigningKeys
 from procure.kit.db import make_engine, make_sessions
 from procure.kit.driver import SessionDriver
 from procure.kit.ids import unordered_id
@@ -81,7 +81,7 @@ async def prepare(urls: Urls, home: Path, *, pairs: int) -> Prepared:
     engine = make_engine(urls.app)
     sessions = make_sessions(engine)
     vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
-    key = SigningKey.load(settings.keys_path)
+    key = SigningKeys(settings.keys_path, settings.token_lifetime_s).signer()
     async with sessions() as db:
         lots = await _lots(db, vault)
         suppliers = [

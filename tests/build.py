@@ -114,7 +114,6 @@ async def seat(
             person_id=person.id,
             kind=ClientKind.PERSONAL,
             name=f"{name}'s client",
-            secret_hash=b"nobody knows it",
             roles=[],
             version=1,
         )

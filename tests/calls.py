@@ -23,7 +23,7 @@ class Call:
         if actor is None:
             return {}
         assert actor.client_id is not None
-        token = tokens.issue(self.app.state.signing_key, self.app.state.settings, actor.client_id, actor.scopes)
+        token = tokens.issue(self.app.state.oauth.keys.signer(), self.app.state.settings, actor.client_id, actor.scopes)
         return {"Authorization": f"Bearer {token}"}
 
     async def __call__(

@@ -19,6 +19,7 @@ PLAIN: dict[str, Any] = {
     "access_token": f"eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.{_URLSAFE}.{_URLSAFE}{_URLSAFE}",
     "ahead_seconds": 1209600.0,
     "client_secret": _URLSAFE,
+    "exp": 1764594000,
     "kid": _URLSAFE,
     "public_key": b64encode(_BYTES).decode(),
     "revision": "20261201_0001",

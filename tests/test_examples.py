@@ -158,9 +158,8 @@ async def parties(story: Story) -> None:
     client = await story.play("addClient", operator, organisation_id=organisation)
     for name in ("listMembers", "listClients"):
         await story.play(name, operator, organisation_id=organisation)
-    pair = (client["id"], client["client_secret"])
-    story.kept("getToken", await story.world.client.post("/oauth/token", data=story.example("getToken"), auth=pair))
     places = {"organisation_id": organisation}
+    await proofs(story, client, **places)
     await story.play("listOrganisationActions", operator, **places)
     await story.play("listMembershipActions", operator, membership_id=member["id"], **places)
     await story.play("listClientActions", operator, client_id=client["id"], **places)
@@ -169,6 +168,30 @@ async def parties(story: Story) -> None:
     await story.play("suspendOrganisation", operator, **places)
     await story.play("reinstateOrganisation", operator, **places)
     await story.play("listOrganisations", operator)
+
+
+async def proofs(story: Story, client: dict[str, Any], **places: Any) -> None:
+    """What the client proves itself with, and the tokens that it has for that."""
+    operator, of_client = story.operator, {**places, "client_id": client["id"]}
+    for noun, id_ in (("Secret", "secret_id"), ("Key", "key_id")):
+        added = await story.play(f"addClient{noun}", operator, **of_client)
+        await story.play(f"listClient{noun}s", operator, **of_client)
+        await story.play(f"revokeClient{noun}", operator, **{id_: added["id"]}, **of_client)
+    pair = (client["id"], client["client_secret"])
+
+    async def ask(name: str, path: str) -> Any:
+        reply = await story.world.client.post(path, data=story.example(name), auth=pair)
+        return story.kept(name, reply)
+
+    story.let(tokens_example(story), (await ask("getToken", "/oauth/token"))["access_token"])
+    assert (await ask("introspectToken", "/oauth/introspect"))["active"]
+    await ask("revokeToken", "/oauth/revoke")
+
+
+def tokens_example(story: Story) -> str:
+    """The token of the examples."""
+    content = story.addresses["revokeToken"][2]["requestBody"]["content"]
+    return str(next(iter(content.values()))["examples"]["example"]["value"]["token"])
 
 
 async def outcome(story: Story) -> str:

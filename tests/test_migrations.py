@@ -19,12 +19,19 @@ from build import (
     completed_contract,
     council,
     drafted_lot,
+    organisation,
     published_lot,
+    seat,
     submitted_bid,
     supplier,
     vault_beside,
 )
 from conftest import World
+from procure.identity import credentials
+from procure.identity import service as identity
+from procure.identity.rules import ClientKind, hash_secret
+from procure.identity.schemas import ClientDraft, SecretDraft
+from procure.kit.actor import OrganisationKind, Role
 from procure.kit.postgres import Urls
 from procure.migrations import configuration, migrate, unmigrate
 from procure.tables import metadata
@@ -36,10 +43,20 @@ KEPT_FOR_GOOD = {
 }
 READ_ONLY = {"alembic_version", "policy_bands", "policy_terms", "policy_vat_rates", "policy_versions", "sandbox_clock"}
 CHANGED = {
-    *("awards", "bids", "clients", "consensus_scores", "contract_deliverables", "contracts", "enquiries", "invoices"),
+    *(
+        "awards",
+        "bids",
+        "client_credentials",
+        "clients",
+        "consensus_scores",
+        "contract_deliverables",
+        "contracts",
+        "enquiries",
+        "invoices",
+    ),
     *("lots", "memberships", "organisations", "outcomes", "scores", "submissions"),
 }
-REPLACED = {"kept_replies", "measures"}
+REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}
 CHANGED_AND_REPLACED = {"panel_members"}
 DECLARED: list[tuple[set[str], set[str]]] = [
     (READ_ONLY, {"SELECT"}),
@@ -161,6 +178,34 @@ async def test_a_filled_database_goes_one_step_down_and_up_and_keeps_the_rest(wo
     await up(world.urls)
     assert await ask(world.urls.owner, kept) == [before]
     assert (await world.client.get("/readyz")).status_code == 200
+
+
+async def test_secrets_go_down_and_up_with_their_clients(world: World) -> None:
+    """What has been given up stays given up: of two secrets the newest is the one that the release before knows."""
+    async with world.sessions() as db:
+        there = await organisation(db, OrganisationKind.BUYER, "Testshire Council")
+        admin = await seat(db, there, Role.ADMIN)
+        made = [
+            await identity.add_client(
+                db, admin, there.id, ClientDraft(name="A", kind=ClientKind.SERVICE, roles=[Role.FINANCE])
+            )
+            for _ in range(3)
+        ]
+        (one, secret), (two, older), (three, given_up) = made
+        await db.commit()
+        _, newer = await credentials.add_secret(db, admin, there.id, two.id, SecretDraft())
+        _, last = await credentials.rotate_secret(db, admin, there.id, three.id, at_once=True)
+        await db.commit()
+    await down(world.urls, "0011")
+    hashes = dict(await ask(world.urls.owner, "SELECT id, secret_hash FROM clients"))
+    assert [hashes[row.id] for row in (one, two, three)] == [hash_secret(text_) for text_ in (secret, newer, last)]
+    assert {len(value) for value in hashes.values()} == {32}  # of clients without a secret too, which nobody knows
+    await up(world.urls)
+    found = [
+        await world.client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=(str(row.id), text_))
+        for row, text_ in ((one, secret), (two, older), (two, newer), (three, given_up), (three, last))
+    ]
+    assert [reply.status_code for reply in found] == [200, 401, 200, 401, 200]
 
 
 async def test_a_filled_database_goes_all_the_way_down(world: World) -> None:

@@ -22,6 +22,8 @@ from procure.kit.settings import Settings
 
 COMMITTED = Path(__file__).parents[1] / "openapi" / "procure.json"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+#: Whose callers have credentials of their own, and whose errors are OAuth's.
+OAUTH = {"/oauth/introspect", "/oauth/revoke", "/oauth/token"}
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +189,7 @@ def test_a_write_shows_its_key_bounded_and_whether_it_is_needed(
     needed = {}
     for path, method, operation in operations:
         found = [one for one in operation.get("parameters", []) if one["name"] == "Idempotency-Key"]
-        if method == "get" or path in {"/oauth/token", "/v1/sandbox/clock"}:
+        if method == "get" or path in {*OAUTH, "/v1/sandbox/clock"}:
             assert not found, path
             continue
         (key,) = found
@@ -262,7 +264,7 @@ def test_every_operation_names_the_problems_that_it_may_answer(
         assert any(status.startswith("2") for status in responses), where
         for status, response in responses.items():
             assert response["description"], where
-            if status >= "400" and path != "/oauth/token":  # whose own errors have the form of RFC 6749
+            if status >= "400" and path not in OAUTH:  # whose own errors have the form of RFC 6749
                 schema = response["content"][PROBLEM_JSON]["schema"]
                 assert schema == {"$ref": "#/components/schemas/Problem"}, f"{where} {status}"
 
@@ -359,7 +361,7 @@ def links(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_whatever_makes_or_acts_leads_to_a_read(operations: list[tuple[str, str, dict[str, Any]]]) -> None:
     methods = {operation["operationId"]: method for _, method, operation in operations}
     # A token is no resource, and the clock is read at one address.
-    alone = {"getToken", "moveSandboxClock"}
+    alone = {"getToken", "introspectToken", "moveSandboxClock", "revokeToken"}
     for _, method, operation in operations:
         if method != "get" and operation["operationId"] not in alone:
             succeeded = {status for status in operation["responses"] if status < "300"}

@@ -27,6 +27,10 @@ from procure.app import vault_clock
 from procure.bids.models import Bid, LotSeal
 from procure.bids.rules import BidStatus
 from procure.evaluation import opening
+from procure.identity import remembered
+from procure.identity.assertions import Assertion
+from procure.identity.models import RevokedToken, UsedAssertion
+from procure.identity.tokens import Token
 from procure.journal.models import JournalEntry
 from procure.kit.actor import Actor
 from procure.kit.backoff import Backoff
@@ -42,6 +46,21 @@ from procure.vault.errors import KeyUnknown
 from procure.vault.keyring import FileKeyring
 
 HOUR = timedelta(hours=1)
+
+
+async def test_expired_assertions_and_revoked_tokens_are_forgotten(world: World) -> None:
+    now = wall_now().timestamp()
+    async with world.sessions() as db:
+        for number in range(5):
+            await remembered.use_once(db, Assertion(new_id(), "jti", now - 7200))
+            await remembered.revoke_token(db, Token(new_id(), frozenset(), int(now) - 7200 * (number % 2), new_id()))
+        await db.commit()
+    with capture_logs() as said:
+        await asyncio.gather(*(worker.forget_expired(world.sessions) for _ in range(3)))
+    async with world.sessions() as db:
+        left = [len((await db.scalars(select(table.id))).all()) for table in (UsedAssertion, RevokedToken)]
+    assert left == [0, 3]
+    assert {one["event"] for one in said} <= {"used assertions and revoked tokens pruned"}
 
 
 async def small_lot(world: World, *, bidders: int = 2, buyer: Council | None = None) -> Lot:

@@ -25,9 +25,17 @@ from procure.evaluation.controllers import EvaluationController, OpeningControll
 from procure.finance.controllers import FinanceController, InvoiceController
 from procure.health import HealthController
 from procure.identity.authentication import Authenticator
-from procure.identity.controllers import ClientController, MemberController, MetadataController, TokenController
+from procure.identity.controllers import (
+    ClientController,
+    KeyController,
+    MemberController,
+    MetadataController,
+    SecretController,
+    TokenController,
+)
 from procure.identity.failures import Failures
-from procure.identity.signing import SigningKey
+from procure.identity.oauth import House
+from procure.identity.signing import SigningKeys
 from procure.insights.actions.controllers import ActionController
 from procure.insights.tasks.controllers import TaskController
 from procure.journal.service import record_refusal
@@ -70,6 +78,8 @@ ROUTES: list[ControllerRouterHandler] = [
     OrganisationController,
     MemberController,
     ClientController,
+    SecretController,
+    KeyController,
     ActionController,
     AwardController,
     BidController,
@@ -112,23 +122,22 @@ def create_app(
     readers = readers or sessions or make_readers(_given(engine))
     sessions = sessions or make_sessions(_given(engine))
     vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, driver))
-    signing_key = SigningKey.load(settings.keys_path)
+    keys = SigningKeys(settings.keys_path, settings.token_lifetime_s)
     app = Litestar(
         route_handlers=[*ROUTES, *(SANDBOX_ROUTES if settings.sandbox else [])],
         state=State(
             {
-                "authenticate": Authenticator(settings, driver, signing_key),
+                "authenticate": Authenticator(settings, driver, keys),
                 "base_url": settings.base_url.rstrip("/"),
                 "body_max_bytes": settings.body_max_bytes,
                 "desk": Desk(driver, partial(transaction, sessions, record_refusal), vault),
                 "driver": driver,
+                "oauth": House(driver, settings, keys, Failures(settings.rate_token_failures)),
                 "readers": readers,
                 "rates": (rates := Rates(settings)),
                 "record": record_refusal,
                 "sessions": sessions,
                 "settings": settings,
-                "signing_key": signing_key,
-                "token_failures": Failures(settings.rate_token_failures),
                 "vault": vault,
             }
         ),

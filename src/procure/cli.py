@@ -157,6 +157,10 @@ def _openapi_document() -> bytes:
 cli.add_command(
     Deferred("operator", "procure.identity.commands:operator", "Who runs the platform: the first credential.")
 )
+cli.add_command(
+    Deferred("client", "procure.identity.commands:client", "API clients: made, given a new secret, revoked.")
+)
+cli.add_command(Deferred("keys", "procure.identity.commands:keys", "The keys that access tokens are signed with."))
 cli.add_command(Deferred("demo", "procure.demo.command:demo", "Play real notices against a running sandbox."))
 
 

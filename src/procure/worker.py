@@ -13,10 +13,12 @@ from functools import partial
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.app import vault_clock
 from procure.evaluation.opening import seal_due
 from procure.health import check_ready
+from procure.identity import remembered
 from procure.journal.service import record_refusal
 from procure.kit import idempotency, logs
 from procure.kit.backoff import Backoff
@@ -72,6 +74,7 @@ def jobs(sessions: Sessions, vault: Vault) -> list[Job]:
         Job("seal", 0.0, partial(seal_due, sessions, vault, Backoff())),
         Job("sweep", SWEEP_EVERY_S, partial(sweep_orphan_keys, sessions, vault)),
         Job("prune", PRUNE_EVERY_S, partial(prune_kept_replies, sessions)),
+        Job("forget", PRUNE_EVERY_S, partial(forget_expired, sessions)),
     ]
 
 
@@ -87,16 +90,26 @@ async def sweep_orphan_keys(sessions: Sessions, vault: Vault) -> None:
 
 
 async def prune_kept_replies(sessions: Sessions) -> None:
-    """Forget the replies to keys whose days are over, in batches, each a transaction of its own."""
+    """Forget the replies to keys whose days are over."""
+    await _prune(sessions, idempotency.prune, idempotency.PRUNE_BATCH, "kept replies pruned")
+
+
+async def forget_expired(sessions: Sessions) -> None:
+    """Forget the assertions and revoked tokens that would be refused as expired by now."""
+    await _prune(sessions, remembered.prune, remembered.PRUNE_BATCH, "used assertions and revoked tokens pruned")
+
+
+async def _prune(sessions: Sessions, prune: Callable[[AsyncSession], Awaitable[int]], batch: int, said: str) -> None:
+    """In batches, each a transaction of its own."""
     pruned = 0
     for _ in range(PRUNE_BATCHES_MAX):
         async with transaction(sessions, record_refusal) as db:
-            done = await idempotency.prune(db)
+            done = await prune(db)
         pruned += done
-        if done < idempotency.PRUNE_BATCH:
+        if done < batch:
             break
     if pruned:
-        log.info("kept replies pruned", count=pruned)
+        log.info(said, count=pruned)
 
 
 async def run_once(sessions: Sessions, vault: Vault) -> bool:

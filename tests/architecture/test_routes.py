@@ -67,9 +67,13 @@ def test_every_controller_is_on_the_map_of_the_api() -> None:
     assert not [one for one in written if one not in on_the_map]
 
 
+#: Where a client authenticates by what it has of its own, and not by a token.
+OWN_CREDENTIALS = {"/oauth/introspect", "/oauth/revoke", "/oauth/token"}
+
+
 def test_what_writes_needs_a_token(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
     for path, handler in handlers:
-        if handler.http_methods & WRITES and path != "/oauth/token":
+        if handler.http_methods & WRITES and path not in OWN_CREDENTIALS:
             assert handler.opt.get("scope"), path
 
 
@@ -105,7 +109,17 @@ def test_there_is_one_dependency_that_has_to_be_closed(house: Litestar) -> None:
 
 #: Writes that may go without an Idempotency-Key, though they honour one. What is not named here asks for it: a new one has to choose.
 WITHOUT_KEY = {
-    *("activateOutcome", "addClient", "addMember", "answerEnquiry", "askEnquiry", "cancelLot", "changeNextStep"),
+    *(
+        "activateOutcome",
+        "addClient",
+        "addClientKey",
+        "addClientSecret",
+        "addMember",
+        "answerEnquiry",
+        "askEnquiry",
+        "cancelLot",
+        "changeNextStep",
+    ),
     *("completeContract", "concludeEvaluation", "continueContract", "declareInterests", "draftLot", "draftNextLot"),
     *("draftOutcome", "drawUpContract", "endMembership", "endOutcome", "giveRetrospective", "lockScores"),
     *(
@@ -118,10 +132,11 @@ WITHOUT_KEY = {
         "recordLotNotice",
     ),
     *("recordScores", "registerOrganisation", "reinstateOrganisation", "reviseLot", "reviseOutcome", "revokeClient"),
+    *("revokeClientKey", "revokeClientSecret"),
     *("setPanel", "submitDeliverable", "suspendOrganisation", "terminateContract"),
 }
 #: Nothing is done once there: a token is no effect, and a sandbox's clock moves to a moment.
-KEY_IGNORED = {"getToken", "moveSandboxClock"}
+KEY_IGNORED = {"getToken", "introspectToken", "moveSandboxClock", "revokeToken"}
 
 
 def test_every_write_asks_for_an_idempotency_key_or_is_known_to_go_without(

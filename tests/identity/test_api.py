@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from build import council, operator, organisation, seat, supplier
 from calls import Call, ok, problem
 from conftest import World
-from procure.identity.models import Client, Membership
+from procure.identity.models import Client, Credential, Membership
 from procure.journal.models import JournalEntry, JournalPersonal
 from procure.kit.actor import Actor, OrganisationKind, Role
 
@@ -199,7 +199,7 @@ async def test_a_client_is_shown_its_secret_once_and_only_the_hash_is_kept(db: A
     secret = made.pop("client_secret")
     assert reply.headers["cache-control"] == "no-store"
     assert len(secret) == 43
-    row = await db.get_one(Client, UUID(made["id"]))
+    row = (await db.scalars(select(Credential).where(Credential.client_id == UUID(made["id"])))).one()
     assert row.secret_hash == hashlib.sha256(secret.encode()).digest()
     listed = await call.get(admin, clients)
     assert secret not in listed.text

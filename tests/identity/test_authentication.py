@@ -20,7 +20,7 @@ from described import client_of
 from procure.app import create_app
 from procure.identity import authentication, tokens
 from procure.identity.models import Membership
-from procure.identity.signing import SigningKey
+from procure.identity.signing import SigningKey, SigningKeys
 from procure.kit.actor import Actor, OrganisationKind, Role
 from procure.kit.clock import wall_now
 from procure.kit.db import Sessions
@@ -33,7 +33,7 @@ PATH = "/v1/organisations"
 
 
 def key_of(app: Litestar) -> SigningKey:
-    key: SigningKey = app.state.signing_key
+    key: SigningKey = app.state.oauth.keys.signer()
     return key
 
 
@@ -182,9 +182,9 @@ async def test_a_signature_is_checked_once_per_token(
 ) -> None:
     checked: list[str] = []
 
-    def counted(key: SigningKey, settings: Settings, text: str, *, now: datetime) -> tokens.Token:
+    def counted(keys: SigningKeys, settings: Settings, text: str, *, now: datetime) -> tokens.Token:
         checked.append(text)
-        return tokens.verify(key, settings, text, now=now)
+        return tokens.verify(keys, settings, text, now=now)
 
     monkeypatch.setattr(authentication, "verify", counted)
     bidder, other = await supplier(db), await supplier(db)

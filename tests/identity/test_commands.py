@@ -3,15 +3,18 @@
 import asyncio
 from pathlib import Path
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from build import organisation, seat
 from calls import ok
 from conftest import World
+from procure.identity import commands, signing
 from procure.identity.commands import create_operator, operator
-from procure.identity.models import Person
+from procure.identity.models import Client, Credential, Person
 from procure.journal.models import JournalEntry
 from procure.kit.actor import OrganisationKind, Role
 from procure.kit.scopes import scopes_of
@@ -19,10 +22,10 @@ from procure.organisations.models import Organisation
 from procure.organisations.schemas import OrganisationDraft
 
 
-async def run(*arguments: str, **environment: str) -> Result:
+async def run(*arguments: str, group: click.Group = operator, **environment: str) -> Result:
     """The command in a thread of its own, since it runs its own event loop."""
     variables = {f"PROCURE_{name.upper()}": value for name, value in environment.items()}
-    return await asyncio.to_thread(CliRunner().invoke, operator, arguments, env=variables)
+    return await asyncio.to_thread(CliRunner().invoke, group, arguments, env=variables)
 
 
 def credentials(result: Result) -> tuple[str, str]:
@@ -80,3 +83,86 @@ async def test_a_database_that_is_away_is_said_in_a_sentence(tmp_path: Path) -> 
     assert result.exit_code == 1
     assert result.output.startswith("Error: The database can't be reached")
     assert isinstance(result.exception, SystemExit)
+
+
+# --- clients --------------------------------------------------------------------------------------------------------
+
+
+async def token_status(world: World, pair: tuple[str, str]) -> int:
+    reply = await world.client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=pair)
+    return reply.status_code
+
+
+async def test_a_client_is_made_rotated_and_revoked_by_command(world: World) -> None:
+    async with world.sessions() as db:
+        there = await organisation(db, OrganisationKind.BUYER, "Testshire Council")
+        person = await seat(db, there, Role.OFFICER)
+        await db.commit()
+
+    async def client(*arguments: str) -> Result:
+        return await run(*arguments, group=commands.client, database_url=world.settings.database_url)
+
+    of_it = ("--organisation", str(there.id), "--name", "Finance system")
+    first = credentials(await client("create", *of_it, "--role", "finance", "--role", "auditor"))
+    second = credentials(await client("rotate", first[0]))
+    third = credentials(await client("rotate", first[0]))
+    # The one before goes on, so that nothing stops; the one before that has ended.
+    assert [await token_status(world, pair) for pair in (first, second, third)] == [401, 200, 200]
+    last = credentials(await client("rotate", first[0], "--at-once"))
+    assert [await token_status(world, pair) for pair in (second, third, last)] == [401, 401, 200]
+    result = await client("revoke", first[0], "--reason", "The system has been replaced.")
+    assert (result.exit_code, result.output) == (0, f"{first[0]} is revoked.\n")
+    assert await token_status(world, last) == 401
+    personal = credentials(await client("create", *of_it, "--person", str(person.person_id)))
+    assert await token_status(world, personal) == 200
+    async with world.sessions() as db:
+        entries = (await db.scalars(select(JournalEntry).order_by(JournalEntry.id))).all()
+        assert (await db.scalars(select(func.count()).select_from(Credential))).one() == 5
+    assert [(entry.type, entry.request_id) for entry in entries if entry.type != "organisation.registered"] == [
+        ("client.added", "procure client create"),
+        ("credential.added", "procure client rotate"),
+        ("credential.revoked", "procure client rotate"),
+        ("credential.added", "procure client rotate"),
+        ("credential.revoked", "procure client rotate"),
+        ("credential.revoked", "procure client rotate"),
+        ("credential.added", "procure client rotate"),
+        ("client.revoked", "procure client revoke"),
+        ("client.added", "procure client create"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("rotate", "0199c0de-0000-7000-8000-000000000000"),
+        ("revoke", "0199c0de-0000-7000-8000-000000000000", "--reason", "x"),
+        ("create", "--organisation", "0199c0de-0000-7000-8000-000000000000", "--name", "A", "--role", "finance"),
+        ("create", "--organisation", "0199c0de-0000-7000-8000-000000000000", "--name", "A", "--role", "king"),
+        ("create", "--organisation", "0199c0de-0000-7000-8000-000000000000", "--name", ""),
+    ],
+    ids=" ".join,
+)
+async def test_what_cannot_be_done_is_said_in_a_sentence_and_nothing_is_kept(
+    world: World, arguments: tuple[str, ...]
+) -> None:
+    result = await run(*arguments, group=commands.client, database_url=world.settings.database_url)
+    assert (result.exit_code, result.output.startswith("Error: ")) == (1, True), result.output
+    async with world.sessions() as db:
+        assert (await db.scalars(select(Client))).all() == []
+        assert (await db.scalars(select(Organisation))).all() == []
+
+
+async def test_keys_are_rotated_by_command_one_at_a_time(tmp_path: Path) -> None:
+    async def keys(*arguments: str) -> Result:
+        environment = {"database_url": "postgresql+asyncpg:///", "keys_path": str(tmp_path)}
+        return await run("rotate", *arguments, group=commands.keys, **environment)
+
+    first = await keys()
+    assert first.exit_code == 0
+    assert first.output.endswith(" signs in 10 minutes.\n")
+    again = await keys()
+    assert (again.exit_code, again.output.startswith("Error: A new key is published already")) == (1, True)
+    at_once = await keys("--at-once")
+    assert at_once.output.endswith(" signs now.\n")
+    [file] = signing._names(tmp_path)
+    assert file == f"token-signing.{at_once.output.split()[0]}.jwk"

@@ -111,7 +111,12 @@ async def test_the_metadata_is_that_of_rfc_8414(client: httpx.AsyncClient, setti
     assert metadata["issuer"] == settings.base_url
     assert metadata["token_endpoint"] == f"{settings.base_url}/oauth/token"
     assert metadata["grant_types_supported"] == ["client_credentials"]
-    assert metadata["token_endpoint_auth_methods_supported"] == ["client_secret_basic"]
+    assert metadata["jwks_uri"] == f"{settings.base_url}/oauth/jwks"
+    for name, path in (("token", "token"), ("revocation", "revoke"), ("introspection", "introspect")):
+        assert metadata[f"{name}_endpoint"] == f"{settings.base_url}/oauth/{path}"
+        assert metadata[f"{name}_endpoint_auth_methods_supported"] == ["client_secret_basic", "private_key_jwt"]
+        signing = metadata[f"{name}_endpoint_auth_signing_alg_values_supported"]
+        assert signing == ["ES256", "Ed25519", "EdDSA", "PS256"]
     assert set(metadata["scopes_supported"]) == {scope.value for scope in Scope}
     secure = {
         name: value.replace("http:", "https:") if isinstance(value, str) else value for name, value in metadata.items()
@@ -203,6 +208,7 @@ async def test_other_grants_are_not_offered(buyer: Credentials, client: httpx.As
         (b"grant_type=client_credentials&x=" + b"y" * 9000, FORM),
         (b"grant_type=client_credentials&client_secret=x", FORM),
         (b"grant_type=client_credentials&client_assertion=x", FORM),
+        (b"grant_type=client_credentials&client_assertion_type=x", FORM),
         (b'{"grant_type": "client_credentials"}', "application/json"),
         (b"grant_type=client_credentials", "text/plain"),
         (b"grant_type=client_credentials", "multipart/form-data"),

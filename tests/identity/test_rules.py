@@ -130,7 +130,6 @@ def standing(
 ) -> Standing:
     return Standing(
         client_id=SOMEBODY,
-        secret_hash=b"hash of a secret",
         client_status=client,
         organisation_id=SOMEBODY,
         organisation_kind=BUYER,

@@ -8,33 +8,40 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey, OctKey
 
-from procure.identity.signing import FILE_NAME, SigningKey
+from procure.identity.signing import FILE_NAME, SigningKey, SigningKeys
 from procure.kit.settings import SettingsFault
 
 _LOAD = """
 import sys
 from pathlib import Path
-from procure.identity.signing import SigningKey
+from procure.identity.signing import SigningKeys
 print("ready", flush=True)
 sys.stdin.read(1)
-print(SigningKey.load(Path(sys.argv[1])).key_id)
+print(SigningKeys(Path(sys.argv[1]), 3600).signer().key_id)
 """
+
+
+LIFETIME_S = 3600
+
+
+def load(folder: Path) -> SigningKey:
+    return SigningKeys(folder, LIFETIME_S).signer()
 
 
 def test_a_key_is_made_once_and_closed_to_others(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "keys"
-    key = SigningKey.load(folder)
+    key = load(folder)
     [file] = folder.iterdir()
     assert (folder.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
-    assert SigningKey.load(folder).key_id == key.key_id
+    assert load(folder).key_id == key.key_id
     kept = json.loads(file.read_text())
     assert (kept["kid"], kept["crv"], kept["alg"]) == (key.key_id, "P-256", "ES256")
 
 
 def test_a_file_that_others_could_read_is_closed(tmp_path: Path) -> None:
-    SigningKey.load(tmp_path)
+    load(tmp_path)
     (tmp_path / FILE_NAME).chmod(0o644)
-    SigningKey.load(tmp_path)
+    load(tmp_path)
     assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o600
 
 
@@ -79,7 +86,7 @@ def test_processes_that_start_at_once_share_one_key(tmp_path: Path) -> None:
 def test_a_damaged_key_is_refused_in_a_sentence_that_does_not_quote_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(SettingsFault, match="restore it, or remove it") as caught:
-        SigningKey.load(tmp_path)
+        load(tmp_path)
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     assert (tmp_path / FILE_NAME).read_bytes() == content
 
@@ -87,7 +94,7 @@ def test_a_damaged_key_is_refused_in_a_sentence_that_does_not_quote_it(tmp_path:
 def test_a_folder_that_cannot_be_used_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("a file")
     with pytest.raises(SettingsFault, match="can't be used"):
-        SigningKey.load(tmp_path / "keys")
+        load(tmp_path / "keys")
 
 
 def test_a_key_shows_only_its_public_half() -> None:

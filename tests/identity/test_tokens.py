@@ -34,8 +34,15 @@ SETTINGS = Settings(database_url="", base_url=OURS, token_lifetime_s=600)
 TOKEN = tokens.issue(KEY, SETTINGS, CLIENT, {"lots:read", "bids:submit"}, now=NOON)
 
 
+class Known:
+    """The one key that is believed here."""
+
+    def find(self, key_id: object, moment: float | None = None) -> SigningKey | None:  # noqa: ARG002 - Keys' signature
+        return KEY if key_id == KEY.key_id else None
+
+
 def verify(text: str, *, now: datetime = NOON) -> tokens.Token:
-    return tokens.verify(KEY, SETTINGS, text, now=now)
+    return tokens.verify(Known(), SETTINGS, text, now=now)
 
 
 def refused(text: str, *, now: datetime = NOON) -> None:
@@ -79,7 +86,9 @@ def signed_bytes(head: bytes, said: bytes, key: SigningKey = KEY) -> str:
 
 def test_what_is_issued_is_believed() -> None:
     token = verify(TOKEN)
-    assert token == tokens.Token(CLIENT, frozenset({"lots:read", "bids:submit"}), int(NOON.timestamp()) + 600)
+    assert token == tokens.Token(
+        CLIENT, frozenset({"lots:read", "bids:submit"}), int(NOON.timestamp()) + 600, UUID(claims()["jti"])
+    )
     assert verify(signed(header(), claims())) == token  # so that each change below is what the refusal is for
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from joserfc.jwk import ECKey
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -66,9 +67,11 @@ from procure.evaluation.schemas import Declaration, PanelDraft, ScoreSheet
 from procure.finance import service as finance
 from procure.finance.models import Invoice
 from procure.finance.schemas import InvoiceDraft
+from procure.identity import credentials
 from procure.identity import service as identity
 from procure.identity.models import Client, Membership
 from procure.identity.rules import ClientKind
+from procure.identity.schemas import KeyDraft, SecretDraft
 from procure.kit import clock
 from procure.kit.actor import Actor, OrganisationKind, Role
 from procure.kit.body import convert
@@ -176,7 +179,6 @@ async def service_client(db: AsyncSession, of: Actor, *roles: Role) -> Actor:
         person_id=None,
         kind=ClientKind.SERVICE,
         name="A system",
-        secret_hash=b"nobody knows it",
         roles=[role.value for role in roles],
         version=1,
     )
@@ -406,12 +408,25 @@ async def of_organisations_and_people(at: Scene) -> AsyncGenerator[str]:
     ]
     at.resources += [f"{of_buyer}/members/{one.id}" for one in (stays, goes)]
     at.resources += [f"{of_buyer}/clients/{one.client_id}" for one in (at.buyer.finance, at.buyer.auditor)]
+    for number, one in enumerate((at.buyer.finance, at.buyer.approver)):
+        await given_credentials(db, at.people["admin"], one, secrets=number + 1, keys=4 * number)
+    at.resources.append(f"{of_buyer}/clients/{at.buyer.approver.client_id}")
     await identity.end_membership(db, operator_, at.buyer.organisation.id, goes.id)
     passer_by = at.people.pop("supplier who did not bid")
     assert passer_by.organisation_id is not None
     await organisations.suspend(db, operator_, passer_by.organisation_id, "Under investigation.")
     at.resources.append(f"/v1/organisations/{passer_by.organisation_id}")
     yield "some active, some not"
+
+
+async def given_credentials(db: AsyncSession, admin: Actor, of: Actor, *, secrets: int, keys: int) -> None:
+    assert of.organisation_id is not None
+    assert of.client_id is not None
+    for _ in range(secrets):
+        await credentials.add_secret(db, admin, of.organisation_id, of.client_id, SecretDraft())
+    for _ in range(keys):
+        jwk = ECKey.generate_key("P-256").as_dict(private=False)
+        await credentials.add_key(db, admin, of.organisation_id, of.client_id, convert({"jwk": jwk}, KeyDraft))
 
 
 Story = Callable[[Scene], AsyncGenerator[str]]
@@ -569,6 +584,10 @@ async def _payment(sent: Sent) -> Any:
     return {"invoice_id": str(sent.id), "amount": _money(Decimal("0.01")), "paid_on": await sent.today()}
 
 
+async def _key(_: Sent) -> Any:
+    return {"jwk": ECKey.generate_key("P-256").as_dict(private=False)}
+
+
 def _always(body: Any) -> Body:
     async def given(_: Sent) -> Any:
         return body
@@ -577,6 +596,8 @@ def _always(body: Any) -> Body:
 
 
 BODIES: dict[str, Body] = {
+    "addClientKey": _key,
+    "addClientSecret": _always({}),
     "addClient": _always({"kind": "service", "name": "A portal", "roles": ["admin"]}),
     "addMember": _always({"person": {"name": "A new colleague"}, "roles": ["admin"]}),
     "answerEnquiry": _always({"answer": "Yes."}),
@@ -606,6 +627,8 @@ BODIES: dict[str, Body] = {
     "reviseLot": _revise_lot,
     "reviseOutcome": _revise_outcome,
     "revokeClient": _always(REASON),
+    "revokeClientKey": _always(REASON),
+    "revokeClientSecret": _always(REASON),
     "sendInvoice": _invoice,
     "setPanel": _panel,
     "signContract": _sign,

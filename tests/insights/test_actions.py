@@ -15,6 +15,8 @@ from build import council, published_lot, supplier
 from calls import Call, ok, problem
 from insights.scenes import BODIES, STORIES, Scene, Sent, scene
 from procure.document import conditions
+from procure.identity.models import Credential
+from procure.identity.rules import CredentialKind
 from procure.insights.actions.rules import Act, because
 from procure.kit.actor import ANYONE, Actor, PersonNeeded, SamePerson
 from procure.kit.errors import Fact
@@ -169,6 +171,11 @@ async def path_of(at: Scene, sent: Sent, action: dict[str, Any]) -> str:
     if "{measure_id}" in path:
         measure_id = await at.db.scalar(select(Measure.id).where(Measure.outcome_id == sent.id).limit(1))
         path = path.replace("{measure_id}", str(measure_id))
+    for kind in CredentialKind:
+        if f"{{{kind}_id}}" in path:
+            of_client = Credential.client_id == sent.id, Credential.kind == kind
+            found = await at.db.scalar(select(Credential.id).where(*of_client).limit(1))
+            path = path.replace(f"{{{kind}_id}}", str(found or UUID(int=0)))
     return path
 
 
@@ -179,7 +186,7 @@ def slug_of(reply: Any) -> str:
 
 def test_every_act_on_a_resource_is_told_of(app: Litestar) -> None:
     """A new act has to be added; what has no resource yet, and what is not procurement's, is named here."""
-    without = {"draftOutcome", "getToken", "moveSandboxClock", "registerOrganisation"}
+    without = {"draftOutcome", "getToken", "introspectToken", "moveSandboxClock", "registerOrganisation", "revokeToken"}
     writes = {name for name, place in places(app).items() if place.method != "GET"}
     assert writes - without == TOLD
 

@@ -49,7 +49,10 @@ def config() -> OpenAPIConfig:
         "client": SecurityScheme(
             type="http",
             scheme="basic",
-            description="A client's id and secret, at the token endpoint alone. To try operations on this page, log in under `oauth2`.",
+            description=(
+                "A client's id and secret, at the token endpoints alone; a client with a key sends `client_assertion` in the form instead. "
+                "To try operations on this page, log in under `oauth2`."
+            ),
         ),
     }
     return OpenAPIConfig(

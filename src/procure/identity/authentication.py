@@ -1,6 +1,6 @@
 """Who is calling: a verified bearer token, and how its client stands at this very request.
 
-The signature is paid for once per token, in a bounded cache; the standing is read each time, so that a revoked client, an
+The signature is paid for once per token, in a bounded cache; the standing is read each time, so that a revoked token or client, an
 ended membership or a suspended organisation acts on the next request, whatever token is out.
 """
 
@@ -11,7 +11,7 @@ from functools import lru_cache
 from procure.identity import standing
 from procure.identity.errors import TokenRefused
 from procure.identity.rules import Standing, check_standing
-from procure.identity.signing import SigningKey
+from procure.identity.signing import SigningKeys
 from procure.identity.tokens import TOKEN_LENGTH_MAX, Token, verify
 from procure.kit.actor import Actor, Role
 from procure.kit.clock import wall_now
@@ -28,14 +28,15 @@ _SCHEME = "bearer"
 class Authenticator:
     """What `app.state.authenticate` is: from a connection to its Actor, or TokenRefused (401), or OrganisationIsSuspended (403)."""
 
-    def __init__(self, settings: Settings, driver: Driver, key: SigningKey) -> None:
-        self._settings, self._driver, self._key = settings, driver, key
+    def __init__(self, settings: Settings, driver: Driver, keys: SigningKeys) -> None:
+        self._settings, self._driver, self._keys = settings, driver, keys
         self._verified: OrderedDict[bytes, Token] = OrderedDict()
+        self._ring = keys.ring()
 
     async def __call__(self, connection: Connection) -> Actor:
         token = self._token(bearer(connection))
         connection.app.state.rates.charge_client(connection.scope, token.client_id)
-        found = await standing.read(self._driver, token.client_id)
+        found = await standing.read(self._driver, token.client_id, token.id)
         if found is None:
             raise TokenRefused
         check_standing(found)
@@ -43,10 +44,14 @@ class Authenticator:
 
     def _token(self, text: str) -> Token:
         """Verified now, or before and not expired since."""
+        if (ring := self._keys.ring()) is not self._ring:
+            # Whatever was verified by a key that has been taken away is to be refused.
+            self._ring = ring
+            self._verified.clear()
         digest, now = hashlib.sha256(text.encode()).digest(), wall_now()
         token = self._verified.get(digest)
         if token is None:
-            token = verify(self._key, self._settings, text, now=now)
+            token = verify(self._keys, self._settings, text, now=now)
             self._keep(digest, token)
         elif token.expires_at <= now.timestamp():
             del self._verified[digest]

@@ -45,6 +45,36 @@ class ClientNotActive(Conflict):
     slug, title = "client-not-active", "Client is not active"
 
 
+class CredentialNotFound(NotFound):
+    """The client has no such secret or key."""
+
+    slug, title = "credential-not-found", "Credential not found"
+
+
+class CredentialInvalid(Invalid):
+    """The key is no public key of a kind that is taken here, or its expiry has passed already; every fault is listed."""
+
+    slug, title = "credential-invalid", "Credential is not valid"
+
+
+class CredentialKnown(Conflict):
+    """The client has this very key already."""
+
+    slug, title = "credential-known", "Key is registered already"
+
+
+class CredentialLimitReached(Conflict):
+    """The client has as many secrets or keys as it may have at once; revoke one first."""
+
+    slug, title = "credential-limit-reached", "As many credentials as there may be"
+
+
+class CredentialNotActive(Conflict):
+    """The secret or key has been revoked already."""
+
+    slug, title = "credential-not-active", "Credential is not active"
+
+
 class TokenRefused(Unauthenticated):
     """No bearer token, or one that is malformed, expired, forged, or of a client that may not act any more."""
 

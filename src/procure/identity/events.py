@@ -1,5 +1,6 @@
 """What happens to members and clients, as the journal tells it. Names are personal and stand beside the entries."""
 
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -48,4 +49,28 @@ class ClientRevoked(Event, frozen=True, kw_only=True):
     object_type: ClassVar[str] = "client"
 
     organisation_id: UUID
+    reason: str
+
+
+class CredentialAdded(Event, frozen=True, kw_only=True):
+    """A client was given a secret, or a public key of its own was registered; `key_id` is that key's thumbprint (RFC 7638)."""
+
+    type: ClassVar[str] = "credential.added"
+    object_type: ClassVar[str] = "credential"
+
+    organisation_id: UUID
+    client_id: UUID
+    kind: str
+    key_id: str | None
+    expires_at: datetime | None
+
+
+class CredentialRevoked(Event, frozen=True, kw_only=True):
+    """A secret or key of a client proves nothing any more, from the next request on."""
+
+    type: ClassVar[str] = "credential.revoked"
+    object_type: ClassVar[str] = "credential"
+
+    organisation_id: UUID
+    client_id: UUID
     reason: str

@@ -1,13 +1,33 @@
-"""Persons, their memberships, and the API clients that act for an organisation."""
+"""Persons, their memberships, the API clients that act for an organisation, and what these prove themselves with."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    func,
+    or_,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from procure.identity.rules import CLIENT_NEXT, MEMBERSHIP_NEXT, ClientKind, ClientStatus, MembershipStatus
-from procure.kit.db import Base, Versioned
+from procure.identity.rules import (
+    CLIENT_NEXT,
+    CREDENTIAL_NEXT,
+    MEMBERSHIP_NEXT,
+    ClientKind,
+    ClientStatus,
+    CredentialKind,
+    CredentialStatus,
+    MembershipStatus,
+    PublicKey,
+)
+from procure.kit.db import Base, Structs, Versioned
 
 
 class Person(Base):
@@ -54,8 +74,6 @@ class Client(Versioned, Base):
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
     kind: Mapped[ClientKind]
     name: Mapped[str]
-    #: SHA-256 of a secret with 256 bits of its own entropy: a slow hash would add nothing but a way to load the service.
-    secret_hash: Mapped[bytes]
     roles: Mapped[list[str]]
     status: Mapped[ClientStatus] = mapped_column(default=ClientStatus.ACTIVE)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
@@ -64,3 +82,65 @@ class Client(Versioned, Base):
         assert status in CLIENT_NEXT[self.status], f"{self.status} -> {status}"
         self.status = status
         self.touch()
+
+
+class Credential(Versioned, Base):
+    """A client's secret, of which the hash is kept, or its public key. `expires_at` and `last_used_on` are the machine's time.
+
+    The day of the last use and no more: an instant would tell who is about before a deadline.
+    """
+
+    __tablename__ = "client_credentials"
+    __table_args__ = (
+        CheckConstraint("(kind = 'secret') = (secret_hash IS NOT NULL)", name="secret_has_hash"),
+        CheckConstraint("(kind = 'key') = (public_key IS NOT NULL)", name="key_has_key"),
+        CheckConstraint("(kind = 'key') = (thumbprint IS NOT NULL)", name="key_has_thumbprint"),
+        Index("ix_client_credentials_client_id", "client_id", "created_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id"))
+    kind: Mapped[CredentialKind]
+    secret_hash: Mapped[bytes | None]
+    public_key: Mapped[PublicKey | None] = mapped_column(Structs(PublicKey))
+    #: RFC 7638: the same for the same key, whatever its owner calls it.
+    thumbprint: Mapped[str | None]
+    status: Mapped[CredentialStatus] = mapped_column(default=CredentialStatus.ACTIVE)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    expires_at: Mapped[datetime | None]
+    last_used_on: Mapped[date | None]
+
+    def move_to(self, status: CredentialStatus) -> None:
+        assert status in CREDENTIAL_NEXT[self.status], f"{self.status} -> {status}"
+        self.status = status
+        self.touch()
+
+
+def is_live() -> ColumnElement[bool]:
+    """Neither revoked nor expired, by the database's own time: a sandbox's clock ends no credential."""
+    lasts = or_(Credential.expires_at.is_(None), Credential.expires_at > func.clock_timestamp())
+    return (Credential.status == CredentialStatus.ACTIVE) & lasts
+
+
+class UsedAssertion(Base):
+    """An assertion that has brought what it was sent for, until it would be refused as expired.
+
+    `id` is a hash: neither client nor assertion are named, so that the rows tell nobody who is about.
+    """
+
+    __tablename__ = "used_assertions"
+    __table_args__ = (Index("ix_used_assertions_expires_at", "expires_at"),)
+
+    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class RevokedToken(Base):
+    """An access token that its client has revoked (RFC 7009), until it would be refused as expired."""
+
+    __tablename__ = "revoked_tokens"
+    __table_args__ = (Index("ix_revoked_tokens_expires_at", "expires_at"),)
+
+    #: The token's `jti`.
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -1,13 +1,20 @@
 """What clients and memberships are, which roles an organisation of each kind can give, and who may act now."""
 
+import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from procure.identity.errors import (
     ClientInvalid,
     ClientNotActive,
+    CredentialInvalid,
+    CredentialKnown,
+    CredentialLimitReached,
+    CredentialNotActive,
+    CredentialNotFound,
     MembershipInvalid,
     MembershipKnown,
     MembershipNotActive,
@@ -36,6 +43,18 @@ class MembershipStatus(StrEnum):
     ENDED = "ended"
 
 
+class CredentialKind(StrEnum):
+    """What a client proves with who it is: a shared secret, or a signature by a key whose public half is registered."""
+
+    SECRET = "secret"  # noqa: S105 - a kind, not one
+    KEY = "key"
+
+
+class CredentialStatus(StrEnum):
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
 #: A revoked client stays revoked: its secret may be known to somebody else.
 CLIENT_NEXT: dict[ClientStatus, frozenset[ClientStatus]] = {
     ClientStatus.ACTIVE: frozenset({ClientStatus.REVOKED}),
@@ -47,6 +66,16 @@ MEMBERSHIP_NEXT: dict[MembershipStatus, frozenset[MembershipStatus]] = {
     MembershipStatus.ACTIVE: frozenset({MembershipStatus.ENDED}),
     MembershipStatus.ENDED: frozenset({MembershipStatus.ACTIVE}),
 }
+
+#: As a client's: a credential that was given up may be somebody else's by now.
+CREDENTIAL_NEXT: dict[CredentialStatus, frozenset[CredentialStatus]] = {
+    CredentialStatus.ACTIVE: frozenset({CredentialStatus.REVOKED}),
+    CredentialStatus.REVOKED: frozenset(),
+}
+
+#: How many a client has at once, neither revoked nor expired: two secrets, so that one can be changed for the other without a gap; keys
+#: for as many instances of the same system.
+LIVE_MAX: dict[CredentialKind, int] = {CredentialKind.SECRET: 2, CredentialKind.KEY: 4}
 
 ROLES_OF: dict[OrganisationKind, frozenset[Role]] = {
     OrganisationKind.BUYER: frozenset(
@@ -70,7 +99,6 @@ class Standing:
     """A client as it stands now, with the organisation and person it acts for. `roles` are those it may act in."""
 
     client_id: UUID
-    secret_hash: bytes = field(repr=False)
     client_status: ClientStatus
     organisation_id: UUID
     organisation_kind: OrganisationKind
@@ -79,6 +107,19 @@ class Standing:
     membership_status: MembershipStatus | None
     roles: frozenset[Role]
     budget_holder: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """A public key as RFC 7517 writes it, its members those of its kind alone: `crv`, `x`, `y` of a curve, `n`, `e` of RSA."""
+
+    kty: str
+    kid: str
+    crv: str | None = None
+    x: str | None = None
+    y: str | None = None
+    n: str | None = None
+    e: str | None = None
 
 
 def check_standing(standing: Standing) -> None:
@@ -140,3 +181,43 @@ def check_endable(status: MembershipStatus) -> None:
 def check_revocable(status: ClientStatus) -> None:
     if ClientStatus.REVOKED not in CLIENT_NEXT[status]:
         raise ClientNotActive("The client has been revoked already.")
+
+
+def hash_secret(secret: str) -> bytes:
+    """SHA-256 of a secret with 256 bits of its own entropy: a slow hash would add nothing but a way to load the service."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def check_active(status: ClientStatus) -> None:
+    if status is not ClientStatus.ACTIVE:
+        raise ClientNotActive("The client has been revoked: it needs no credentials any more.")
+
+
+def check_room(kind: CredentialKind, live: int) -> None:
+    """Whether there is room for one more; `live` counts those neither revoked nor expired."""
+    if live >= LIVE_MAX[kind]:
+        raise CredentialLimitReached(f"A client has at most {LIVE_MAX[kind]} {kind}s at once; revoke one first.")
+
+
+def check_expiry(expires_at: datetime | None, now: datetime) -> None:
+    if expires_at is not None and expires_at <= now:
+        faults = Faults()
+        faults.add("/expires_at", "past", "The expiry has passed already.")
+        faults.raise_as(CredentialInvalid)
+
+
+def check_new_key(key_id: str, known: Collection[str]) -> None:
+    """`known` are the thumbprints of the client's keys, of revoked ones too: what was given up may be somebody else's by now."""
+    if key_id in known:
+        raise CredentialKnown("The client has this key already, or had it before it was revoked.")
+
+
+def check_credential_revocable(status: CredentialStatus) -> None:
+    if CredentialStatus.REVOKED not in CREDENTIAL_NEXT[status]:
+        raise CredentialNotActive("It has been revoked already.")
+
+
+def check_some_active(statuses: Collection[CredentialStatus]) -> None:
+    """Whether there is anything that can be revoked."""
+    if CredentialStatus.ACTIVE not in statuses:
+        raise CredentialNotFound("The client has none that can be revoked.")

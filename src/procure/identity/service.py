@@ -1,8 +1,8 @@
 """The verbs of an organisation's admin, or of the operator, on its members and API clients."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.identity import rules
 from procure.identity.errors import ClientNotFound, MembershipInvalid, MembershipNotFound
 from procure.identity.events import ClientAdded, ClientRevoked, MembershipAdded, MembershipEnded
-from procure.identity.models import Client, Membership, Person
-from procure.identity.rules import ClientStatus, MembershipStatus
+from procure.identity.models import Client, Credential, Membership, Person
+from procure.identity.rules import ClientStatus, CredentialKind, CredentialStatus, MembershipStatus
 from procure.identity.schemas import ClientDraft, ClientView, MemberDraft, MemberView
 from procure.journal import service as journal
 from procure.kit.actor import Actor, Role
@@ -199,23 +199,24 @@ def _client(organisation_id: UUID) -> Select[Client]:
 
 
 async def add_client(db: AsyncSession, actor: Actor, organisation_id: UUID, data: ClientDraft) -> tuple[Client, str]:
-    """Make an API client; its secret is returned here and nowhere else, only the hash is kept."""
+    """Make an API client with a first secret, which is returned here and nowhere else: only the hash is kept."""
     organisation = await lock_own(db, actor, organisation_id)
     is_member = data.person_id is not None and await _is_member(db, organisation.id, data.person_id)
     rules.check_client(organisation.kind, data.kind, data.roles, person_id=data.person_id, is_member=is_member)
-    secret = secrets.token_urlsafe(SECRET_BYTES)
     client = Client(
         id=new_id(),
         organisation_id=organisation.id,
         person_id=data.person_id,
         kind=data.kind,
         name=data.name,
-        secret_hash=hash_secret(secret),
         roles=_stored(data.roles),
         status=ClientStatus.ACTIVE,
         version=1,
     )
     db.add(client)
+    await db.flush()
+    credential, secret = new_secret(client.id)
+    db.add(credential)
     event = ClientAdded(
         object_id=client.id,
         object_version=client.version,
@@ -230,13 +231,33 @@ async def add_client(db: AsyncSession, actor: Actor, organisation_id: UUID, data
     return client, secret
 
 
+def new_secret(client_id: UUID, expires_at: datetime | None = None) -> tuple[Credential, str]:
+    """A secret of 256 random bits, and the row that knows its hash."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    credential = Credential(
+        id=new_id(),
+        client_id=client_id,
+        kind=CredentialKind.SECRET,
+        secret_hash=rules.hash_secret(secret),
+        status=CredentialStatus.ACTIVE,
+        expires_at=expires_at,
+        version=1,
+    )
+    return credential, secret
+
+
 async def _is_member(db: AsyncSession, organisation_id: UUID, person_id: UUID) -> bool:
     active = Membership.status == MembershipStatus.ACTIVE
     return await db.scalar(_membership(organisation_id).where(Membership.person_id == person_id, active)) is not None
 
 
-def hash_secret(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
+async def lock_client(db: AsyncSession, actor: Actor, organisation_id: UUID, client_id: UUID) -> Client:
+    """The client, its organisation locked: what is counted or changed of it is so by one at a time."""
+    organisation = await lock_own(db, actor, organisation_id)
+    client = await db.scalar(_client(organisation.id).where(Client.id == client_id))
+    if client is None:
+        raise ClientNotFound("The organisation has no such client.")
+    return client
 
 
 async def revoke_client(
@@ -249,15 +270,12 @@ async def revoke_client(
     seen: Seen = UNCONDITIONAL,
 ) -> Client:
     """Stop a client for good, from the next request on."""
-    organisation = await lock_own(db, actor, organisation_id)
-    client = await db.scalar(_client(organisation.id).where(Client.id == client_id))
-    if client is None:
-        raise ClientNotFound("The organisation has no such client.")
+    client = await lock_client(db, actor, organisation_id, client_id)
     seen.check(ClientView.of(client).etag)
     rules.check_revocable(client.status)
     client.move_to(ClientStatus.REVOKED)
     event = ClientRevoked(
-        object_id=client.id, object_version=client.version, organisation_id=organisation.id, reason=reason
+        object_id=client.id, object_version=client.version, organisation_id=client.organisation_id, reason=reason
     )
-    await journal.record(db, actor, event, organisations.both(actor, organisation.id))
+    await journal.record(db, actor, event, organisations.both(actor, client.organisation_id))
     return client

@@ -4,15 +4,18 @@ It goes to the driver by `kit.driver`, and is over before the request's own sess
 read costs several times as much.
 """
 
+from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+import msgspec
+from sqlalchemy import Select, Text, bindparam, cast, exists, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from procure.identity.models import Client, Membership
-from procure.identity.rules import ClientStatus, MembershipStatus, Standing
+from procure.identity.models import Client, Credential, Membership, RevokedToken, is_live
+from procure.identity.rules import ClientStatus, CredentialStatus, MembershipStatus, PublicKey, Standing
 from procure.kit.actor import OrganisationKind, Role
 from procure.kit.driver import Driver
 from procure.organisations.models import Organisation
@@ -20,7 +23,6 @@ from procure.organisations.rules import OrganisationStatus
 
 _SELECT = (
     select(
-        Client.secret_hash,
         Client.status.label("client_status"),
         Client.organisation_id,
         Organisation.kind.label("organisation_kind"),
@@ -36,22 +38,60 @@ _SELECT = (
         Membership,
         (Membership.organisation_id == Client.organisation_id) & (Membership.person_id == Client.person_id),
     )
-    .where(Client.id == bindparam("client_id", type_=Client.id.type))
+    .where(
+        Client.id == bindparam("client_id", type_=Client.id.type),
+        ~exists().where(RevokedToken.id == bindparam("token_id", type_=RevokedToken.id.type)),
+    )
 )
-_SQL = str(_SELECT.compile(dialect=dialect()))  # type: ignore[no-untyped-call]
+_CREDENTIALS = select(
+    Credential.id,
+    Credential.secret_hash,
+    # As text, since the driver's connections do not decode json.
+    cast(Credential.public_key, Text).label("public_key"),
+    Credential.last_used_on,
+).where(Credential.client_id == bindparam("client_id", type_=Client.id.type), is_live())
 
 
-async def read(driver: Driver, client_id: UUID) -> Standing | None:
-    """None if there is no such client. Errors of the driver are left to `kit.problems`."""
-    rows = await driver.rows(_SQL, client_id)
+def _compiled(statement: Select[*tuple[Any, ...]]) -> str:
+    return str(statement.compile(dialect=dialect()))  # type: ignore[no-untyped-call]
+
+
+_SQL, _CREDENTIALS_SQL = _compiled(_SELECT), _compiled(_CREDENTIALS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What a client may prove itself with now: the hash of a secret, or a public key."""
+
+    id: UUID
+    secret_hash: bytes | None = field(repr=False)
+    public_key: PublicKey | None
+    last_used_on: date | None
+
+
+async def read(driver: Driver, client_id: UUID, token_id: UUID | None = None) -> Standing | None:
+    """None if there is no such client, or the token by which it calls is revoked. Errors of the driver are left to `kit.problems`."""
+    rows = await driver.rows(_SQL, client_id, token_id)
     return _standing(client_id, rows[0]) if rows else None
+
+
+async def proofs(driver: Driver, client_id: UUID) -> list[Proof]:
+    """What the client may prove itself with, for the endpoints that ask for it: no request with a token does."""
+    return [
+        Proof(
+            id=row["id"],
+            secret_hash=row["secret_hash"],
+            public_key=msgspec.json.decode(row["public_key"], type=PublicKey) if row["public_key"] else None,
+            last_used_on=row["last_used_on"],
+        )
+        for row in await driver.rows(_CREDENTIALS_SQL, client_id, CredentialStatus.ACTIVE.value)
+    ]
 
 
 def _standing(client_id: UUID, row: Any) -> Standing:
     status = row["membership_status"]
     return Standing(
         client_id=client_id,
-        secret_hash=row["secret_hash"],
         client_status=ClientStatus(row["client_status"]),
         organisation_id=row["organisation_id"],
         organisation_kind=OrganisationKind(row["organisation_kind"]),

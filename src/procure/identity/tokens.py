@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
 
 from procure.identity.errors import TokenRefused
 from procure.identity.signing import ALGORITHM, SigningKey
@@ -25,6 +27,14 @@ LEEWAY_S = 30
 TOKEN_LENGTH_MAX = 4096
 
 
+class Keys(Protocol):
+    """Where the key of a token is found: `signing.SigningKeys`."""
+
+    def find(self, key_id: object, moment: float | None = None) -> SigningKey | None:
+        """The key that is believed at `moment`, seconds since 1970, under this id."""
+        ...
+
+
 class _Claims(msgspec.Struct, frozen=True):
     """RFC 9068, section 2.2, and `nbf`, which is honoured should it ever be there."""
 
@@ -34,7 +44,7 @@ class _Claims(msgspec.Struct, frozen=True):
     client_id: UUID
     iat: int
     exp: int
-    jti: str
+    jti: UUID
     scope: str
     nbf: int = 0
 
@@ -46,6 +56,7 @@ class Token:
     client_id: UUID
     scopes: frozenset[str]
     expires_at: int
+    id: UUID
 
 
 def issuer(settings: Settings) -> str:
@@ -68,26 +79,35 @@ def issue(
         "jti": str(new_id()),
         "scope": " ".join(sorted(scopes)),
     }
-    return jwt.encode(_header(key), claims, key.key, algorithms=[ALGORITHM])
+    return jwt.encode(_header(key.key_id), claims, key.key, algorithms=[ALGORITHM])
 
 
-def _header(key: SigningKey) -> dict[str, str]:
-    return {"alg": ALGORITHM, "typ": TYPE, "kid": key.key_id}
+def _header(key_id: object) -> dict[str, object]:
+    return {"alg": ALGORITHM, "typ": TYPE, "kid": key_id}
 
 
-def verify(key: SigningKey, settings: Settings, text: str, *, now: datetime | None = None) -> Token:
+def verify(keys: Keys, settings: Settings, text: str, *, now: datetime | None = None) -> Token:
     """What a token of ours says; raises TokenRefused whatever is wrong with it, without saying what."""
+    moment = (now or wall_now()).timestamp()
     if len(text) > TOKEN_LENGTH_MAX:
         raise TokenRefused
+
+    def key_of(token: Any) -> ECKey:
+        header = token.headers()
+        # Header for header as it was issued: no `jwk`, `jku`, `x5c` or `crit` has any business here.
+        found = keys.find(header.get("kid"), moment) if header == _header(header.get("kid")) else None
+        if found is None:
+            raise TokenRefused
+        return found.key
+
     try:
-        decoded = jwt.decode(text, key.key, algorithms=[ALGORITHM])
+        decoded = jwt.decode(text, key_of, algorithms=[ALGORITHM])
         claims = msgspec.convert(decoded.claims, _Claims)
     except (JoseError, msgspec.ValidationError, ValueError, TypeError, RecursionError):
         raise TokenRefused from None
-    # Header for header as it was issued: no `jwk`, `jku`, `x5c` or `crit` has any business here.
-    if decoded.header != _header(key) or not _holds(claims, issuer(settings), (now or wall_now()).timestamp()):
+    if not _holds(claims, issuer(settings), moment):
         raise TokenRefused
-    return Token(claims.client_id, _scopes(claims.scope), claims.exp)
+    return Token(claims.client_id, _scopes(claims.scope), claims.exp, claims.jti)
 
 
 @lru_cache(maxsize=1024)

@@ -85,13 +85,13 @@ class Versioned:
 
 
 class Structs(TypeDecorator[Any]):
-    """Values of a msgspec type in one JSONB column: read back as what was written, checked on the way in and out."""
+    """Values of a msgspec type in one JSONB column: read back as what was written, checked on the way in and out. None is NULL."""
 
     impl = JSONB
     cache_ok = True
 
     def __init__(self, type_: Any) -> None:
-        super().__init__()
+        super().__init__(none_as_null=True)
         self.type_ = type_
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature

@@ -24,8 +24,10 @@ from procure.finance import rules as finance_rules
 from procure.finance import service as finance
 from procure.finance.errors import InvoiceNotFound
 from procure.finance.models import Invoice
+from procure.identity import credentials
 from procure.identity import rules as identity_rules
 from procure.identity import service as identity
+from procure.identity.rules import CredentialKind
 from procure.insights.actions.rules import Act, Condition
 from procure.insights.actions.service import own, tried
 from procure.kit import clock
@@ -202,4 +204,10 @@ async def of_member(db: AsyncSession, actor: Actor, organisation_id: UUID, membe
 
 async def of_client(db: AsyncSession, actor: Actor, organisation_id: UUID, client_id: UUID) -> list[Act]:
     client = await identity.find_client(db, actor, organisation_id, client_id)
-    return [Act("revokeClient", [[partial(identity_rules.check_revocable, client.status)]])]
+    active = partial(identity_rules.check_active, client.status)
+    acts = [Act("revokeClient", [[partial(identity_rules.check_revocable, client.status)]])]
+    for kind, noun in ((CredentialKind.SECRET, "Secret"), (CredentialKind.KEY, "Key")):
+        room = partial(identity_rules.check_room, kind, await credentials.live_count(db, client.id, kind))
+        some = partial(identity_rules.check_some_active, await credentials.statuses_of(db, client.id, kind))
+        acts += [Act(f"addClient{noun}", [[active], [room]]), Act(f"revokeClient{noun}", [[some]])]
+    return acts

@@ -173,7 +173,7 @@ async def parties(story: Story) -> None:
 async def proofs(story: Story, client: dict[str, Any], **places: Any) -> None:
     """What the client proves itself with, and the tokens that it has for that."""
     operator, of_client = story.operator, {**places, "client_id": client["id"]}
-    for noun, id_ in (("Secret", "secret_id"), ("Key", "key_id")):
+    for noun, id_ in (("Secret", "credential_id"), ("Key", "key_id")):
         added = await story.play(f"addClient{noun}", operator, **of_client)
         await story.play(f"listClient{noun}s", operator, **of_client)
         await story.play(f"revokeClient{noun}", operator, **{id_: added["id"]}, **of_client)

@@ -336,7 +336,7 @@ def test_every_operation_tells_its_quota_and_refuses_beyond_it(
             continue
         assert all(told), (method, path)
         assert refused >= quota | {"Retry-After"}, (method, path)
-    assert without == {"getLiveness", "getReadiness", "getToken"}
+    assert without == {"getLiveness", "getReadiness", "getToken", "introspectToken", "revokeToken"}
     token = described["paths"]["/oauth/token"]["post"]["responses"]["429"]
     assert "Retry-After" in token["headers"]
     assert token["content"].keys() == {"application/json"}

@@ -94,7 +94,13 @@ def test_nobody_walks_around_the_one_check_of_callers(
 
 
 def test_every_caller_has_a_quota_and_bids_one_of_their_own(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
-    assert {path for path, one in handlers if not is_limited(one)} == {"/livez", "/readyz", "/oauth/token"}
+    assert {path for path, one in handlers if not is_limited(one)} == {
+        "/livez",
+        "/readyz",
+        "/oauth/introspect",
+        "/oauth/revoke",
+        "/oauth/token",
+    }
     of_bids = {path for path, one in handlers if one.opt.get("rate") == "bids"}
     assert of_bids == {path for path, one in handlers if one.opt.get("scope") is Scope.BIDS_SUBMIT}
     for path, one in handlers:
@@ -176,12 +182,13 @@ ON_SIGHT = {
 #: Writes that make something new, and so have nothing to hold a condition against. Every other act takes one.
 WITHOUT_SIGHT = {
     *("addClient", "addMember", "askEnquiry", "draftLot", "draftOutcome", "getToken", "moveSandboxClock"),
+    *("addClientKey", "addClientSecret", "introspectToken", "revokeToken"),
     *("observeMeasure", "placeOrder", "recordPayment", "registerOrganisation", "sendInvoice", "submitBid"),
 }
 #: Replies that are no resource's: of the service itself, of its clock, of what may be done now; and how far an opening is.
 UNTAGGED = {
     *("getControlTotals", "getLiveness", "getReadiness", "getTime", "getToken", "getTokenKeys", "getTokenMetadata"),
-    *("getVersion", "moveSandboxClock", "openLot"),
+    *("getVersion", "introspectToken", "moveSandboxClock", "openLot", "revokeToken"),
 }
 
 
@@ -192,7 +199,9 @@ def test_who_approves_or_edits_says_what_was_seen(handlers: list[tuple[str, HTTP
     assert {str(handler.operation_id) for handler, use in uses.items() if use.resource is None} == WITHOUT_SIGHT
     assert all(use.is_required for handler, use in uses.items() if "PATCH" in handler.http_methods)
     named = {use.resource for use in uses.values()} - {None}
-    assert named - conditions.READS.keys() == {"client", "enquiry", "membership"}, "which only lists show"
+    assert named - conditions.READS.keys() == {"client", "enquiry", "key", "membership", "secret"}, (
+        "which only lists show"
+    )
 
 
 def test_what_takes_a_condition_hands_it_on(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:

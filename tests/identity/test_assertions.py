@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from sqlalchemy import func, select
@@ -116,7 +117,7 @@ async def processes(world: World, count: int) -> AsyncGenerator[list[httpx.Async
     async with AsyncExitStack() as stack:
         clients = []
         for _ in range(count):
-            app = create_app(world.settings)
+            app = create_app(msgspec.structs.replace(world.settings, rate_token_failures=0))
             await stack.enter_async_context(app.lifespan())
             clients.append(await stack.enter_async_context(client_of(app, base_url=world.settings.base_url)))
         yield clients

@@ -138,12 +138,12 @@ async def test_many_guesses_at_once_are_paid_for_afterwards(
     app: Litestar, pair: Pair, moment: Callable[[float], None]
 ) -> None:
     """All of them have passed the look before the first has failed; so many more the address owes."""
-    watched = [app.state.token_failures.watching(pair[0], HERE) for _ in range(12)]
+    watched = [app.state.oauth.failures.watching(pair[0], HERE) for _ in range(12)]
     for one in watched:
         one.__enter__()
     for one in watched:
         assert not one.__exit__(InvalidClientError, InvalidClientError(), None)
-    with pytest.raises(failures.TooManyFailures) as raised, app.state.token_failures.watching(pair[0], HERE):
+    with pytest.raises(failures.TooManyFailures) as raised, app.state.oauth.failures.watching(pair[0], HERE):
         pytest.fail("asked all the same")
     assert raised.value.retry_after_s == 80
 

@@ -17,7 +17,7 @@ OWN = {
     "LotView": "lot_id",
     "MemberView": "membership_id",
     "NewClientView": "client_id",
-    "NewSecretView": "secret_id",
+    "NewSecretView": "credential_id",
     "OrganisationView": "organisation_id",
     "OutcomeView": "outcome_id",
 }

@@ -213,25 +213,26 @@ class SecretController(Controller):
         return ApiResponse(view, status_code=201, headers=NO_STORE)
 
     @post(
-        "/{secret_id:uuid}/revoke",
+        "/{credential_id:uuid}/revoke",
         operation_id="revokeClientSecret",
         summary="Revoke a client's secret",
         status_code=200,
         responses=problems(OrganisationNotFound, ClientNotFound, CredentialNotFound, CredentialNotActive),
-        **requires(Scope.CLIENTS_MANAGE),
+        **requires(Scope.CLIENTS_MANAGE, seen="secret"),
     )
     async def revoke(
         self,
         db: Db,
         actor: Caller,
+        seen: AsSeen,
         organisation_id: FromPath[UUID],
         client_id: FromPath[UUID],
-        secret_id: FromPath[UUID],
+        credential_id: FromPath[UUID],
         data: JSONBody[Reason],
     ) -> SecretView:
         """No token is had by it any more, from the next request on. Tokens that are out live on; to end them too, revoke the client."""
         row = await credentials.revoke_credential(
-            db, actor, organisation_id, client_id, CredentialKind.SECRET, secret_id, data.reason
+            db, actor, organisation_id, client_id, CredentialKind.SECRET, credential_id, data.reason, seen=seen
         )
         return SecretView.of(row, actor, organisation_id)
 
@@ -293,12 +294,13 @@ class KeyController(Controller):
         summary="Revoke a client's public key",
         status_code=200,
         responses=problems(OrganisationNotFound, ClientNotFound, CredentialNotFound, CredentialNotActive),
-        **requires(Scope.CLIENTS_MANAGE),
+        **requires(Scope.CLIENTS_MANAGE, seen="key"),
     )
     async def revoke(
         self,
         db: Db,
         actor: Caller,
+        seen: AsSeen,
         organisation_id: FromPath[UUID],
         client_id: FromPath[UUID],
         key_id: FromPath[UUID],
@@ -306,7 +308,7 @@ class KeyController(Controller):
     ) -> KeyView:
         """No assertion that it signs is taken any more, from the next request on. Tokens that are out live on."""
         row = await credentials.revoke_credential(
-            db, actor, organisation_id, client_id, CredentialKind.KEY, key_id, data.reason
+            db, actor, organisation_id, client_id, CredentialKind.KEY, key_id, data.reason, seen=seen
         )
         return KeyView.of(row, actor, organisation_id)
 

@@ -12,11 +12,12 @@ from procure.identity.errors import CredentialNotFound
 from procure.identity.events import CredentialAdded, CredentialRevoked
 from procure.identity.models import Client, Credential, is_live
 from procure.identity.rules import CredentialKind, CredentialStatus
-from procure.identity.schemas import KeyDraft, SecretDraft
+from procure.identity.schemas import KeyDraft, KeyView, SecretDraft, SecretView
 from procure.identity.service import find_client, lock_client, new_secret
 from procure.journal import service as journal
 from procure.kit.actor import Actor
 from procure.kit.clock import wall_now
+from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.kit.paging import Paging, after
 from procure.organisations import service as organisations
@@ -110,12 +111,16 @@ async def revoke_credential(
     kind: CredentialKind,
     credential_id: UUID,
     reason: str,
+    *,
+    seen: Seen = UNCONDITIONAL,
 ) -> Credential:
     """It proves nothing any more, from the next request on. Tokens that it brought live on until they end or are revoked."""
     client = await lock_client(db, actor, organisation_id, client_id)
     credential = await db.scalar(_credentials(client.id, kind).where(Credential.id == credential_id).with_for_update())
     if credential is None:
         raise CredentialNotFound(f"The client has no such {kind}.")
+    view = SecretView if kind is CredentialKind.SECRET else KeyView
+    seen.check(view.of(credential, actor, organisation_id).etag)
     rules.check_credential_revocable(credential.status)
     credential.move_to(CredentialStatus.REVOKED)
     event = CredentialRevoked(

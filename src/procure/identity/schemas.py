@@ -196,6 +196,11 @@ class SecretView(msgspec.Struct, frozen=True, kw_only=True):
             version=row.version,
         )
 
+    @property
+    def etag(self) -> str:
+        """Of the secret as this caller is told of it; itself, shown once, is none of it."""
+        return tag_of(SecretView, self.id, self.version, self.last_used_on)
+
 
 def _told(row: Credential, actor: Actor, organisation_id: UUID) -> date | None:
     """The operator shall not see which suppliers are about on the day of a deadline."""
@@ -254,6 +259,11 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
             last_used_on=_told(row, actor, organisation_id),
             version=row.version,
         )
+
+    @property
+    def etag(self) -> str:
+        """Of the key as this caller is told of it."""
+        return tag_of(KeyView, self.id, self.version, self.last_used_on)
 
 
 ScopeText = Annotated[str, Meta(pattern=r"^([a-z:-]+( [a-z:-]+)*)?$", max_length=2000)]

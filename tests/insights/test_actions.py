@@ -171,11 +171,11 @@ async def path_of(at: Scene, sent: Sent, action: dict[str, Any]) -> str:
     if "{measure_id}" in path:
         measure_id = await at.db.scalar(select(Measure.id).where(Measure.outcome_id == sent.id).limit(1))
         path = path.replace("{measure_id}", str(measure_id))
-    for kind in CredentialKind:
-        if f"{{{kind}_id}}" in path:
+    for kind, place in ((CredentialKind.SECRET, "{credential_id}"), (CredentialKind.KEY, "{key_id}")):
+        if place in path:
             of_client = Credential.client_id == sent.id, Credential.kind == kind
             found = await at.db.scalar(select(Credential.id).where(*of_client).limit(1))
-            path = path.replace(f"{{{kind}_id}}", str(found or UUID(int=0)))
+            path = path.replace(place, str(found or UUID(int=0)))
     return path
 
 

@@ -54,6 +54,12 @@ def test_no_span_of_time_has_more_than_a_burst_and_what_it_refills(
         assert len(within) <= quota + span * Fraction(quota, 60) + 1
 
 
+def test_no_second_is_added_by_rounding() -> None:
+    buckets = Buckets(1, 60)
+    assert buckets.take("key", 83.8) == Quota(0, 60, 0)
+    assert buckets.take("key", 83.8) == Quota(0, 60, 60)
+
+
 def test_looking_takes_nothing_and_one_key_says_nothing_of_another() -> None:
     buckets = Buckets(2, 60)
     assert buckets.take("a", 0.0) == Quota(1, 30, 0)

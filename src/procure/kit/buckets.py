@@ -61,6 +61,10 @@ class Buckets:
     def _quota(self, missing_s: float) -> Quota:
         left = int((self.window_s - missing_s) / self._unit_s + _ROUNDING)
         if left > 0:
-            return Quota(left, math.ceil(missing_s), 0)
-        wait_s = max(math.ceil(missing_s + self._unit_s - self.window_s), 1)
+            return Quota(left, self._whole(missing_s), 0)
+        wait_s = max(self._whole(missing_s + self._unit_s - self.window_s), 1)
         return Quota(0, wait_s, wait_s)
+
+    def _whole(self, seconds: float) -> int:
+        """Rounded up, but for what adding floats has put on top: half of what `take` forgives, so that whoever waits so long is given."""
+        return math.ceil(seconds - 0.5 * _ROUNDING * self._unit_s)

@@ -257,8 +257,10 @@ def test_lost_credentials_are_made_anew_and_two_ctrl_c_wait_for_nobody(seats: Se
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
 def test_told_to_end_while_it_starts_it_leaves_nothing(place: Path, ending: signal.Signals) -> None:
     out = place / "starting"
+    inherited = signal.signal(ending, signal.SIG_DFL)  # under nohup this run ignores SIGHUP, and so would its children
     with out.open("wb") as file:
         starting = procure(place, "dev", port=free_port(), out=file)
+    signal.signal(ending, inherited)
     assert until(lambda: any("procure serve" in command for command in descendants(starting.pid).values()), START_MAX_S)
     children = descendants(starting.pid)
     starting.send_signal(ending)

@@ -92,7 +92,7 @@ async def seat(
     db: AsyncSession, organisation: Organisation, *roles: Role, budget_holder: bool = False, name: str = "A person"
 ) -> Actor:
     """A new person with these roles, as the actor that a personal client's token would make of them."""
-    person = Person(id=new_id(), name=name)
+    person = Person(id=new_id(), name=name, version=1)
     db.add(person)
     await db.flush()
     db.add(

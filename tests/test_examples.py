@@ -163,6 +163,12 @@ async def parties(story: Story) -> None:
     await story.play("listOrganisationActions", operator, **places)
     await story.play("listMembershipActions", operator, membership_id=member["id"], **places)
     await story.play("listClientActions", operator, client_id=client["id"], **places)
+    for act in ("suspend", "reinstate"):
+        await story.play(f"{act}Client", operator, client_id=client["id"], **places)
+        await story.play(f"{act}Membership", operator, membership_id=member["id"], **places)
+        await story.play(f"{act}Person", operator, person_id=member["person"]["id"])
+    await story.play("getPerson", operator, person_id=member["person"]["id"])
+    await story.play("listPersonActions", operator, person_id=member["person"]["id"])
     await story.play("revokeClient", operator, client_id=client["id"], **places)
     await story.play("endMembership", operator, membership_id=member["id"], **places)
     await story.play("suspendOrganisation", operator, **places)

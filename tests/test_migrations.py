@@ -39,7 +39,7 @@ from procure.tables import metadata
 #: What the service's role may do, table by table. A new table is declared here, with as little as it needs.
 KEPT_FOR_GOOD = {
     *("contract_signatures", "journal_entries", "journal_hold_ends", "journal_personal", "lot_seals", "observations"),
-    *("opening_approvals", "orders", "outcome_ledger", "payments", "persons", "ranked_bids"),
+    *("opening_approvals", "orders", "outcome_ledger", "payments", "ranked_bids"),
 }
 READ_ONLY = {"alembic_version", "policy_bands", "policy_terms", "policy_vat_rates", "policy_versions", "sandbox_clock"}
 CHANGED = {
@@ -54,7 +54,7 @@ CHANGED = {
         "enquiries",
         "invoices",
     ),
-    *("lots", "memberships", "organisations", "outcomes", "scores", "submissions"),
+    *("lots", "memberships", "organisations", "outcomes", "persons", "scores", "submissions"),
 }
 REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}
 CHANGED_AND_REPLACED = {"panel_members"}

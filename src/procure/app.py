@@ -36,6 +36,7 @@ from procure.identity.controllers import (
 from procure.identity.failures import Failures
 from procure.identity.oauth import House
 from procure.identity.signing import SigningKeys
+from procure.identity.suspensions.controllers import PersonController, SuspensionController
 from procure.insights.actions.controllers import ActionController
 from procure.insights.tasks.controllers import TaskController
 from procure.journal.service import record_refusal
@@ -94,7 +95,9 @@ ROUTES: list[ControllerRouterHandler] = [
     LotController,
     OpeningController,
     OutcomeController,
+    PersonController,
     RegisterController,
+    SuspensionController,
     TaskController,
     TimeController,
     list_opened_bids,

@@ -21,6 +21,7 @@ NOUNS: list[tuple[str, Mapping[Any, frozenset[Any]], str]] = [
     ("Client", identity.CLIENT_NEXT, ""),
     ("Credential", identity.CREDENTIAL_NEXT, "A secret or key proves nothing from its `expires_at` on."),
     ("Membership", identity.MEMBERSHIP_NEXT, ""),
+    ("Person", identity.PERSON_NEXT, ""),
     ("Outcome", outcomes.NEXT, ""),
     ("Lot", lots.NEXT, "A published lot is `closed` from `closes_at` on (`lots.rules.status_at`)."),
     (

@@ -139,6 +139,7 @@ WITHOUT_KEY = {
     ),
     *("recordScores", "registerOrganisation", "reinstateOrganisation", "reviseLot", "reviseOutcome", "revokeClient"),
     *("revokeClientKey", "revokeClientSecret"),
+    *(f"{act}{noun}" for act in ("reinstate", "suspend") for noun in ("Client", "Membership", "Person")),
     *("setPanel", "submitDeliverable", "suspendOrganisation", "terminateContract"),
 }
 #: Nothing is done once there: a token is no effect, and a sandbox's clock moves to a moment.

@@ -1,5 +1,6 @@
 """Which roles and clients an organisation can give, and who may act."""
 
+import itertools
 from uuid import UUID
 
 import pytest
@@ -8,6 +9,7 @@ from procure.identity import rules
 from procure.identity.errors import (
     ClientInvalid,
     ClientNotActive,
+    IsSuspended,
     MembershipInvalid,
     MembershipKnown,
     MembershipNotActive,
@@ -21,6 +23,7 @@ from procure.identity.rules import (
     ClientKind,
     ClientStatus,
     MembershipStatus,
+    PersonStatus,
     Standing,
 )
 from procure.kit.actor import OrganisationKind, Role
@@ -126,7 +129,10 @@ def test_a_client_has_a_member_or_roles_of_its_own(
 
 
 def standing(
-    client: ClientStatus, organisation: OrganisationStatus, person: UUID | None, membership: MembershipStatus | None
+    client: ClientStatus,
+    organisation: OrganisationStatus,
+    person: PersonStatus | None,
+    membership: MembershipStatus | None,
 ) -> Standing:
     return Standing(
         client_id=SOMEBODY,
@@ -134,7 +140,8 @@ def standing(
         organisation_id=SOMEBODY,
         organisation_kind=BUYER,
         organisation_status=organisation,
-        person_id=person,
+        person_id=SOMEBODY if person else None,
+        person_status=person,
         membership_status=membership,
         roles=frozenset({Role.OFFICER}),
         budget_holder=False,
@@ -143,18 +150,22 @@ def standing(
 
 @pytest.mark.parametrize("client", ClientStatus)
 @pytest.mark.parametrize("organisation", OrganisationStatus)
-@pytest.mark.parametrize("person", [None, SOMEBODY])
-@pytest.mark.parametrize("membership", [None, *MembershipStatus])
+@pytest.mark.parametrize(
+    ("person", "membership"), [(None, None), *itertools.product(PersonStatus, [None, *MembershipStatus])]
+)
 def test_who_may_act(
     client: ClientStatus,
     organisation: OrganisationStatus,
-    person: UUID | None,
+    person: PersonStatus | None,
     membership: MembershipStatus | None,
 ) -> None:
     stands = standing(client, organisation, person, membership)
-    has_member = person is None or membership is MembershipStatus.ACTIVE
-    if client is not ClientStatus.ACTIVE or not has_member:
+    is_over = client is ClientStatus.REVOKED or (person and membership in (None, MembershipStatus.ENDED))
+    if is_over:
         with pytest.raises(TokenRefused):
+            rules.check_standing(stands)
+    elif "suspended" in (client, person, membership):
+        with pytest.raises(IsSuspended):
             rules.check_standing(stands)
     elif organisation is not OrganisationStatus.ACTIVE:
         with pytest.raises(OrganisationIsSuspended):
@@ -194,7 +205,7 @@ def test_a_revoked_client_stays_revoked(status: ClientStatus, wanted: ClientStat
 
 @pytest.mark.parametrize("status", MembershipStatus)
 def test_a_membership_is_joined_once_and_ended_once(status: MembershipStatus) -> None:
-    if status is MembershipStatus.ACTIVE:
+    if status is not MembershipStatus.ENDED:
         rules.check_endable(status)
         with pytest.raises(MembershipKnown):
             rules.check_joinable(status)
@@ -206,5 +217,6 @@ def test_a_membership_is_joined_once_and_ended_once(status: MembershipStatus) ->
 
 def test_a_client_is_revoked_once() -> None:
     rules.check_revocable(ClientStatus.ACTIVE)
+    rules.check_revocable(ClientStatus.SUSPENDED)
     with pytest.raises(ClientNotActive):
         rules.check_revocable(ClientStatus.REVOKED)

@@ -70,8 +70,9 @@ from procure.finance.schemas import InvoiceDraft
 from procure.identity import credentials
 from procure.identity import service as identity
 from procure.identity.models import Client, Membership
-from procure.identity.rules import ClientKind
+from procure.identity.rules import ClientKind, ClientStatus, MembershipStatus, PersonStatus
 from procure.identity.schemas import KeyDraft, SecretDraft
+from procure.identity.suspensions import service as suspensions
 from procure.kit import clock
 from procure.kit.actor import Actor, OrganisationKind, Role
 from procure.kit.body import convert
@@ -412,11 +413,28 @@ async def of_organisations_and_people(at: Scene) -> AsyncGenerator[str]:
         await given_credentials(db, at.people["admin"], one, secrets=number + 1, keys=4 * number)
     at.resources.append(f"{of_buyer}/clients/{at.buyer.approver.client_id}")
     await identity.end_membership(db, operator_, at.buyer.organisation.id, goes.id)
+    await of_suspended_people(at, at.people["admin"], operator_)
     passer_by = at.people.pop("supplier who did not bid")
     assert passer_by.organisation_id is not None
     await organisations.suspend(db, operator_, passer_by.organisation_id, "Under investigation.")
     at.resources.append(f"/v1/organisations/{passer_by.organisation_id}")
     yield "some active, some not"
+
+
+async def of_suspended_people(at: Scene, admin: Actor, operator_: Actor) -> None:
+    """A client, a membership and a person that are suspended, beside persons that are not."""
+    db, of_buyer = at.db, at.buyer.organisation.id
+    held, paused = [await seat(db, at.buyer.organisation, Role.AUDITOR) for _ in range(2)]
+    assert held.client_id is not None
+    assert paused.person_id is not None
+    assert at.buyer.finance.person_id is not None
+    membership = (await db.scalars(select(Membership).where(Membership.person_id == paused.person_id))).one()
+    await suspensions.move_client(db, admin, of_buyer, held.client_id, ClientStatus.SUSPENDED, "Lost.")
+    await suspensions.move_membership(db, admin, of_buyer, membership.id, MembershipStatus.SUSPENDED, "On leave.")
+    await suspensions.move_person(db, operator_, paused.person_id, PersonStatus.SUSPENDED, "Under investigation.")
+    at.resources += [f"/v1/organisations/{of_buyer}/clients/{held.client_id}"]
+    at.resources += [f"/v1/organisations/{of_buyer}/members/{membership.id}"]
+    at.resources += [f"/v1/persons/{person}" for person in (paused.person_id, at.buyer.finance.person_id)]
 
 
 async def given_credentials(db: AsyncSession, admin: Actor, of: Actor, *, secrets: int, keys: int) -> None:
@@ -622,6 +640,11 @@ BODIES: dict[str, Body] = {
     "recordPayment": _payment,
     "recordScores": _scores,
     "refuseAward": _always(REASON),
+    **{
+        f"{act}{noun}": _always(REASON)
+        for act in ("reinstate", "suspend")
+        for noun in ("Client", "Membership", "Person")
+    },
     "reinstateOrganisation": _always(REASON),
     "replaceBid": _bid,
     "reviseLot": _revise_lot,

@@ -22,6 +22,7 @@ READS = {
     "organisation": "getOrganisation",
     "outcome": "getOutcome",
     "panel": "getPanel",
+    "person": "getPerson",
     "scores": "getScores",
 }
 #: Answered as bytes that are made already, with a tag all the same.

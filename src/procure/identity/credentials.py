@@ -83,7 +83,7 @@ async def add_key(db: AsyncSession, actor: Actor, organisation_id: UUID, client_
 
 
 async def _check_addable(db: AsyncSession, client: Client, kind: CredentialKind, expires_at: datetime | None) -> None:
-    rules.check_active(client.status)
+    rules.check_not_revoked(client.status)
     rules.check_room(kind, await live_count(db, client.id, kind))
     rules.check_expiry(expires_at, wall_now())
 

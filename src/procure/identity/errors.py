@@ -1,6 +1,6 @@
 """Facts about members, clients and tokens that stop a request."""
 
-from procure.kit.errors import Conflict, Invalid, NotFound, Unauthenticated
+from procure.kit.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 
 
 class MembershipNotFound(NotFound):
@@ -22,7 +22,7 @@ class MembershipKnown(Conflict):
 
 
 class MembershipNotActive(Conflict):
-    """The membership has ended already."""
+    """The membership has ended already, or is suspended already."""
 
     slug, title = "membership-not-active", "Membership is not active"
 
@@ -40,9 +40,33 @@ class ClientInvalid(Invalid):
 
 
 class ClientNotActive(Conflict):
-    """The client has been revoked already."""
+    """The client has been revoked already, or is suspended already."""
 
     slug, title = "client-not-active", "Client is not active"
+
+
+class PersonNotFound(NotFound):
+    """There is no such person."""
+
+    slug, title = "person-not-found", "Person not found"
+
+
+class PersonNotActive(Conflict):
+    """The person is suspended already."""
+
+    slug, title = "person-not-active", "Person is not active"
+
+
+class SuspensionNotFound(Conflict):
+    """What is to be reinstated is not suspended."""
+
+    slug, title = "not-suspended", "Not suspended"
+
+
+class IsSuspended(Forbidden):
+    """The caller's client, membership or person is suspended: nothing is done for it until it is reinstated."""
+
+    slug, title = "suspended", "Suspended"
 
 
 class CredentialNotFound(NotFound):

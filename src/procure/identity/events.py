@@ -30,6 +30,66 @@ class MembershipEnded(Event, frozen=True, kw_only=True):
     revoked_client_ids: list[UUID]
 
 
+class MembershipSuspended(Event, frozen=True, kw_only=True):
+    """A membership was suspended: its person does not act for the organisation, from the next request on."""
+
+    type: ClassVar[str] = "membership.suspended"
+    object_type: ClassVar[str] = "membership"
+
+    organisation_id: UUID
+    person_id: UUID
+    reason: str
+
+
+class MembershipReinstated(Event, frozen=True, kw_only=True):
+    """The suspension of a membership was lifted."""
+
+    type: ClassVar[str] = "membership.reinstated"
+    object_type: ClassVar[str] = "membership"
+
+    organisation_id: UUID
+    person_id: UUID
+    reason: str
+
+
+class PersonSuspended(Event, frozen=True, kw_only=True):
+    """The operator suspended a person: they act for no organisation, from the next request on."""
+
+    type: ClassVar[str] = "person.suspended"
+    object_type: ClassVar[str] = "person"
+
+    reason: str
+
+
+class PersonReinstated(Event, frozen=True, kw_only=True):
+    """The operator let a person act again."""
+
+    type: ClassVar[str] = "person.reinstated"
+    object_type: ClassVar[str] = "person"
+
+    reason: str
+
+
+class ClientSuspended(Event, frozen=True, kw_only=True):
+    """A client was suspended, from the next request on."""
+
+    type: ClassVar[str] = "client.suspended"
+    object_type: ClassVar[str] = "client"
+
+    organisation_id: UUID
+    reason: str
+
+
+class ClientReinstated(Event, frozen=True, kw_only=True):
+    """The suspension of a client was lifted."""
+
+    type: ClassVar[str] = "client.reinstated"
+    object_type: ClassVar[str] = "client"
+
+    organisation_id: UUID
+    reason: str
+
+
 class ClientAdded(Event, frozen=True, kw_only=True):
     """An API client was made, of a person or of a service."""
 

@@ -20,24 +20,32 @@ from procure.identity.rules import (
     CLIENT_NEXT,
     CREDENTIAL_NEXT,
     MEMBERSHIP_NEXT,
+    PERSON_NEXT,
     ClientKind,
     ClientStatus,
     CredentialKind,
     CredentialStatus,
     MembershipStatus,
+    PersonStatus,
     PublicKey,
 )
 from procure.kit.db import Base, Structs, Versioned
 
 
-class Person(Base):
+class Person(Versioned, Base):
     """A named human being, known across organisations by one id; four eyes counts these."""
 
     __tablename__ = "persons"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
+    status: Mapped[PersonStatus] = mapped_column(default=PersonStatus.ACTIVE)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    def move_to(self, status: PersonStatus) -> None:
+        assert status in PERSON_NEXT[self.status], f"{self.status} -> {status}"
+        self.status = status
+        self.touch()
 
 
 class Membership(Versioned, Base):

@@ -335,7 +335,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
     def authenticate_client(self, request: Any, methods: list[str], endpoint: str = "token") -> _CallingClient:
         # Unknown, revoked or a wrong secret are one answer: who exists is nobody's to find out.
         unknown = InvalidClientError(status_code=401, description=_UNKNOWN)
-        if self._client is None or self._client.standing.client_status is not ClientStatus.ACTIVE:
+        if self._client is None or self._client.standing.client_status is ClientStatus.REVOKED:
             raise unknown
         try:
             client: _CallingClient = super().authenticate_client(request, methods, endpoint)

@@ -15,9 +15,12 @@ from procure.identity.errors import (
     CredentialLimitReached,
     CredentialNotActive,
     CredentialNotFound,
+    IsSuspended,
     MembershipInvalid,
     MembershipKnown,
     MembershipNotActive,
+    PersonNotActive,
+    SuspensionNotFound,
     TokenRefused,
 )
 from procure.kit.actor import OrganisationKind, Role
@@ -36,11 +39,20 @@ class ClientKind(StrEnum):
 class ClientStatus(StrEnum):
     ACTIVE = "active"
     REVOKED = "revoked"
+    SUSPENDED = "suspended"
 
 
 class MembershipStatus(StrEnum):
     ACTIVE = "active"
     ENDED = "ended"
+    SUSPENDED = "suspended"
+
+
+class PersonStatus(StrEnum):
+    """A suspended person acts nowhere, for whatever organisation and by whatever client."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
 
 
 class CredentialKind(StrEnum):
@@ -57,14 +69,21 @@ class CredentialStatus(StrEnum):
 
 #: A revoked client stays revoked: its secret may be known to somebody else.
 CLIENT_NEXT: dict[ClientStatus, frozenset[ClientStatus]] = {
-    ClientStatus.ACTIVE: frozenset({ClientStatus.REVOKED}),
+    ClientStatus.ACTIVE: frozenset({ClientStatus.REVOKED, ClientStatus.SUSPENDED}),
     ClientStatus.REVOKED: frozenset(),
+    ClientStatus.SUSPENDED: frozenset({ClientStatus.ACTIVE, ClientStatus.REVOKED}),
 }
 
 #: A person who comes back takes up the same membership, since four eyes and history count persons.
 MEMBERSHIP_NEXT: dict[MembershipStatus, frozenset[MembershipStatus]] = {
-    MembershipStatus.ACTIVE: frozenset({MembershipStatus.ENDED}),
+    MembershipStatus.ACTIVE: frozenset({MembershipStatus.ENDED, MembershipStatus.SUSPENDED}),
     MembershipStatus.ENDED: frozenset({MembershipStatus.ACTIVE}),
+    MembershipStatus.SUSPENDED: frozenset({MembershipStatus.ACTIVE, MembershipStatus.ENDED}),
+}
+
+PERSON_NEXT: dict[PersonStatus, frozenset[PersonStatus]] = {
+    PersonStatus.ACTIVE: frozenset({PersonStatus.SUSPENDED}),
+    PersonStatus.SUSPENDED: frozenset({PersonStatus.ACTIVE}),
 }
 
 #: As a client's: a credential that was given up may be somebody else's by now.
@@ -104,6 +123,7 @@ class Standing:
     organisation_kind: OrganisationKind
     organisation_status: OrganisationStatus
     person_id: UUID | None
+    person_status: PersonStatus | None
     membership_status: MembershipStatus | None
     roles: frozenset[Role]
     budget_holder: bool
@@ -123,11 +143,21 @@ class PublicKey:
 
 
 def check_standing(standing: Standing) -> None:
-    """Who may act: an active client, of an active member where it is personal, of an organisation not suspended."""
-    if standing.client_status is not ClientStatus.ACTIVE:
+    """Who may act: an active client, of an active member where it is personal, of an organisation not suspended.
+
+    What is over for good is a TokenRefused, as if it had never been; what may come back says so: IsSuspended, OrganisationIsSuspended.
+    """
+    member = standing.membership_status
+    if standing.client_status is ClientStatus.REVOKED:
         raise TokenRefused
-    if standing.person_id is not None and standing.membership_status is not MembershipStatus.ACTIVE:
+    if standing.person_id is not None and member in (None, MembershipStatus.ENDED):
         raise TokenRefused
+    if standing.client_status is ClientStatus.SUSPENDED or member is MembershipStatus.SUSPENDED:
+        raise IsSuspended(
+            "Your client or your membership is suspended; your organisation's administrator can tell why."
+        )
+    if standing.person_status is PersonStatus.SUSPENDED:
+        raise IsSuspended("You are suspended; the operator can tell why.")
     if standing.organisation_status is not OrganisationStatus.ACTIVE:
         raise OrganisationIsSuspended("Your organisation is suspended; the operator has told it why.")
 
@@ -169,8 +199,8 @@ def _check_roles(faults: Faults, kind: OrganisationKind, roles: Collection[Role]
 
 
 def check_joinable(status: MembershipStatus) -> None:
-    if MembershipStatus.ACTIVE not in MEMBERSHIP_NEXT[status]:
-        raise MembershipKnown("The person is an active member already; end that membership to give other roles.")
+    if status is not MembershipStatus.ENDED:
+        raise MembershipKnown(f"The person is a member already ({status}); end that membership to give other roles.")
 
 
 def check_endable(status: MembershipStatus) -> None:
@@ -183,13 +213,34 @@ def check_revocable(status: ClientStatus) -> None:
         raise ClientNotActive("The client has been revoked already.")
 
 
+def check_suspendable(status: ClientStatus | MembershipStatus | PersonStatus) -> None:
+    """Whether it is active, of whichever of the three; what is over needs no suspension."""
+    match status:
+        case ClientStatus():
+            if status is not ClientStatus.ACTIVE:
+                raise ClientNotActive(f"The client is {status}; only an active one can be suspended.")
+        case MembershipStatus():
+            if status is not MembershipStatus.ACTIVE:
+                raise MembershipNotActive(f"The membership is {status}; only an active one can be suspended.")
+        case PersonStatus():
+            if status is not PersonStatus.ACTIVE:
+                raise PersonNotActive("The person is suspended already.")
+
+
+def check_reinstatable(status: ClientStatus | MembershipStatus | PersonStatus) -> None:
+    """Whether there is a suspension to lift."""
+    if status.value != PersonStatus.SUSPENDED.value:
+        raise SuspensionNotFound(f"It is {status}; only what is suspended can be reinstated.")
+
+
 def hash_secret(secret: str) -> bytes:
     """SHA-256 of a secret with 256 bits of its own entropy: a slow hash would add nothing but a way to load the service."""
     return hashlib.sha256(secret.encode()).digest()
 
 
-def check_active(status: ClientStatus) -> None:
-    if status is not ClientStatus.ACTIVE:
+def check_not_revoked(status: ClientStatus) -> None:
+    """A suspended client may get credentials: whose secret is known to others is suspended, given another, and reinstated."""
+    if status is ClientStatus.REVOKED:
         raise ClientNotActive("The client has been revoked: it needs no credentials any more.")
 
 

@@ -8,7 +8,14 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from procure.identity.models import Client, Credential, Membership, Person
-from procure.identity.rules import ClientKind, ClientStatus, CredentialStatus, MembershipStatus, PublicKey
+from procure.identity.rules import (
+    ClientKind,
+    ClientStatus,
+    CredentialStatus,
+    MembershipStatus,
+    PersonStatus,
+    PublicKey,
+)
 from procure.kit.actor import Actor, Role
 from procure.kit.etags import tag_of
 from procure.kit.fields import Instant, Name, OwnAddress
@@ -42,6 +49,24 @@ class PersonView(msgspec.Struct, frozen=True):
 
     id: UUID
     name: Name
+
+
+class KnownPersonView(msgspec.Struct, frozen=True, kw_only=True):
+    """A person as the operator knows them, of whatever organisation."""
+
+    id: UUID
+    name: Name
+    status: PersonStatus
+    created_at: Instant
+    version: int
+
+    @classmethod
+    def of(cls, row: Person) -> "KnownPersonView":
+        return cls(id=row.id, name=row.name, status=row.status, created_at=row.created_at, version=row.version)
+
+    @property
+    def etag(self) -> str:
+        return tag_of(KnownPersonView, self.id, self.version)
 
 
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from procure.identity import rules
 from procure.identity.errors import ClientNotFound, MembershipInvalid, MembershipNotFound
 from procure.identity.events import ClientAdded, ClientRevoked, MembershipAdded, MembershipEnded
 from procure.identity.models import Client, Credential, Membership, Person
-from procure.identity.rules import ClientStatus, CredentialKind, CredentialStatus, MembershipStatus
+from procure.identity.rules import ClientStatus, CredentialKind, CredentialStatus, MembershipStatus, PersonStatus
 from procure.identity.schemas import ClientDraft, ClientView, MemberDraft, MemberView
 from procure.journal import service as journal
 from procure.kit.actor import Actor, Role
@@ -82,7 +82,7 @@ async def find_client(db: AsyncSession, actor: Actor, organisation_id: UUID, cli
 
 async def register_person(db: AsyncSession, name: str) -> Person:
     """A person who is not known yet. The verb that needs one records it, with the name kept apart."""
-    person = Person(id=new_id(), name=name)
+    person = Person(id=new_id(), name=name, status=PersonStatus.ACTIVE, version=1)
     db.add(person)
     await db.flush()
     return person
@@ -161,33 +161,40 @@ def _stored(roles: Sequence[Role]) -> list[str]:
     return sorted({role.value for role in roles})
 
 
-async def end_membership(
-    db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID, *, seen: Seen = UNCONDITIONAL
+async def lock_membership(
+    db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID
 ) -> tuple[Membership, Person]:
-    """Take a person's roles away, from the next request on, and revoke the clients that act as that person here."""
+    """The membership and its person, the organisation locked."""
     organisation = await lock_own(db, actor, organisation_id)
     membership = await db.scalar(_membership(organisation.id).where(Membership.id == membership_id))
     if membership is None:
         raise MembershipNotFound("The organisation has no such membership.")
-    person = await db.get_one(Person, membership.person_id)
+    return membership, await db.get_one(Person, membership.person_id)
+
+
+async def end_membership(
+    db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID, *, seen: Seen = UNCONDITIONAL
+) -> tuple[Membership, Person]:
+    """Take a person's roles away, from the next request on, and revoke the clients that act as that person here."""
+    membership, person = await lock_membership(db, actor, organisation_id, membership_id)
     seen.check(MemberView.of(membership, person).etag)
     rules.check_endable(membership.status)
     membership.move_to(MembershipStatus.ENDED)
-    revoked = await _revoke_clients_of(db, organisation.id, membership.person_id)
+    revoked = await _revoke_clients_of(db, organisation_id, membership.person_id)
     event = MembershipEnded(
         object_id=membership.id,
         object_version=membership.version,
-        organisation_id=organisation.id,
+        organisation_id=organisation_id,
         person_id=membership.person_id,
         revoked_client_ids=revoked,
     )
-    await journal.record(db, actor, event, organisations.both(actor, organisation.id))
+    await journal.record(db, actor, event, organisations.both(actor, organisation_id))
     return membership, person
 
 
 async def _revoke_clients_of(db: AsyncSession, organisation_id: UUID, person_id: UUID) -> list[UUID]:
-    active = _client(organisation_id).where(Client.person_id == person_id, Client.status == ClientStatus.ACTIVE)
-    clients = (await db.scalars(active.order_by(Client.id))).all()
+    left = _client(organisation_id).where(Client.person_id == person_id, Client.status != ClientStatus.REVOKED)
+    clients = (await db.scalars(left.order_by(Client.id))).all()
     for client in clients:
         client.move_to(ClientStatus.REVOKED)
     return [client.id for client in clients]

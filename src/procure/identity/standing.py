@@ -14,8 +14,8 @@ import msgspec
 from sqlalchemy import Select, Text, bindparam, cast, exists, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from procure.identity.models import Client, Credential, Membership, RevokedToken, is_live
-from procure.identity.rules import ClientStatus, CredentialStatus, MembershipStatus, PublicKey, Standing
+from procure.identity.models import Client, Credential, Membership, Person, RevokedToken, is_live
+from procure.identity.rules import ClientStatus, CredentialStatus, MembershipStatus, PersonStatus, PublicKey, Standing
 from procure.kit.actor import OrganisationKind, Role
 from procure.kit.driver import Driver
 from procure.organisations.models import Organisation
@@ -28,12 +28,14 @@ _SELECT = (
         Organisation.kind.label("organisation_kind"),
         Organisation.status.label("organisation_status"),
         Client.person_id,
+        Person.status.label("person_status"),
         Client.roles,
         Membership.roles.label("member_roles"),
         Membership.status.label("membership_status"),
         Membership.budget_holder,
     )
     .join(Organisation, Organisation.id == Client.organisation_id)
+    .outerjoin(Person, Person.id == Client.person_id)
     .outerjoin(
         Membership,
         (Membership.organisation_id == Client.organisation_id) & (Membership.person_id == Client.person_id),
@@ -89,7 +91,7 @@ async def proofs(driver: Driver, client_id: UUID) -> list[Proof]:
 
 
 def _standing(client_id: UUID, row: Any) -> Standing:
-    status = row["membership_status"]
+    member, person = row["membership_status"], row["person_status"]
     return Standing(
         client_id=client_id,
         client_status=ClientStatus(row["client_status"]),
@@ -97,7 +99,8 @@ def _standing(client_id: UUID, row: Any) -> Standing:
         organisation_kind=OrganisationKind(row["organisation_kind"]),
         organisation_status=OrganisationStatus(row["organisation_status"]),
         person_id=row["person_id"],
-        membership_status=MembershipStatus(status) if status else None,
+        person_status=PersonStatus(person) if person else None,
+        membership_status=MembershipStatus(member) if member else None,
         roles=_roles(tuple(row["member_roles"] or row["roles"])),
         budget_holder=bool(row["budget_holder"]),
     )

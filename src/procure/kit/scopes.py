@@ -49,6 +49,7 @@ class Scope(StrEnum):
     OUTCOMES_OBSERVE = "outcomes:observe"
     OUTCOMES_READ = "outcomes:read"
     OUTCOMES_WRITE = "outcomes:write"
+    PERSONS_MANAGE = "persons:manage"
     SANDBOX_CLOCK = "sandbox:clock"
 
 
@@ -112,6 +113,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
             Scope.MEMBERS_MANAGE,
             Scope.ORGANISATIONS_READ,
             Scope.ORGANISATIONS_WRITE,
+            Scope.PERSONS_MANAGE,
             Scope.SANDBOX_CLOCK,
         }
     ),

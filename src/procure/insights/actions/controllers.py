@@ -10,7 +10,7 @@ from procure.bids.errors import BidNotFound
 from procure.contracts.errors import ContractNotFound
 from procure.enquiries.errors import EnquiryNotFound
 from procure.finance.errors import InvoiceNotFound
-from procure.identity.errors import ClientNotFound, MembershipNotFound
+from procure.identity.errors import ClientNotFound, MembershipNotFound, PersonNotFound
 from procure.insights.actions import delivery, service
 from procure.insights.actions.rules import Act, because
 from procure.insights.actions.schemas import ActionsView, ActionView
@@ -156,7 +156,7 @@ class ActionController(Controller):
         organisation_id: FromPath[UUID],
         membership_id: FromPath[UUID],
     ) -> ActionsView:
-        """Whether you may end it now, or the problems that it would meet."""
+        """Each act on the membership: allowed to you now, or the problems that it would meet."""
         acts = await delivery.of_member(db, actor, organisation_id, membership_id)
         return _view(request, acts, organisation_id=organisation_id, membership_id=membership_id)
 
@@ -170,6 +170,17 @@ class ActionController(Controller):
     async def of_client(
         self, request: ApiRequest, db: Db, actor: Caller, organisation_id: FromPath[UUID], client_id: FromPath[UUID]
     ) -> ActionsView:
-        """Whether you may revoke it now, or the problems that it would meet."""
+        """Each act on the client and its credentials: allowed to you now, or the problems that it would meet."""
         acts = await delivery.of_client(db, actor, organisation_id, client_id)
         return _view(request, acts, organisation_id=organisation_id, client_id=client_id)
+
+    @get(
+        "/persons/{person_id:uuid}/actions",
+        operation_id="listPersonActions",
+        summary="See what you may do with a person",
+        responses=problems(PersonNotFound),
+        **requires(Scope.PERSONS_MANAGE),
+    )
+    async def of_person(self, request: ApiRequest, db: Db, actor: Caller, person_id: FromPath[UUID]) -> ActionsView:
+        """Whether you may suspend or reinstate them now, or the problems that it would meet."""
+        return _view(request, await delivery.of_person(db, actor, person_id), person_id=person_id)

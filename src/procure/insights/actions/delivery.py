@@ -28,6 +28,7 @@ from procure.identity import credentials
 from procure.identity import rules as identity_rules
 from procure.identity import service as identity
 from procure.identity.rules import CredentialKind
+from procure.identity.suspensions import service as suspensions
 from procure.insights.actions.rules import Act, Condition
 from procure.insights.actions.service import own, tried
 from procure.kit import clock
@@ -199,15 +200,31 @@ async def of_organisation(db: AsyncSession, actor: Actor, organisation_id: UUID)
 
 async def of_member(db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID) -> list[Act]:
     membership = await identity.find_membership(db, actor, organisation_id, membership_id)
-    return [Act("endMembership", [[partial(identity_rules.check_endable, membership.status)]])]
+    return [
+        Act("suspendMembership", [[partial(identity_rules.check_suspendable, membership.status)]]),
+        Act("reinstateMembership", [[partial(identity_rules.check_reinstatable, membership.status)]]),
+        Act("endMembership", [[partial(identity_rules.check_endable, membership.status)]]),
+    ]
+
+
+async def of_person(db: AsyncSession, actor: Actor, person_id: UUID) -> list[Act]:
+    person = await suspensions.find_person(db, actor, person_id)
+    return [
+        Act("suspendPerson", [[partial(identity_rules.check_suspendable, person.status)]]),
+        Act("reinstatePerson", [[partial(identity_rules.check_reinstatable, person.status)]]),
+    ]
 
 
 async def of_client(db: AsyncSession, actor: Actor, organisation_id: UUID, client_id: UUID) -> list[Act]:
     client = await identity.find_client(db, actor, organisation_id, client_id)
-    active = partial(identity_rules.check_active, client.status)
-    acts = [Act("revokeClient", [[partial(identity_rules.check_revocable, client.status)]])]
+    usable = partial(identity_rules.check_not_revoked, client.status)
+    acts = [
+        Act("suspendClient", [[partial(identity_rules.check_suspendable, client.status)]]),
+        Act("reinstateClient", [[partial(identity_rules.check_reinstatable, client.status)]]),
+        Act("revokeClient", [[partial(identity_rules.check_revocable, client.status)]]),
+    ]
     for kind, noun in ((CredentialKind.SECRET, "Secret"), (CredentialKind.KEY, "Key")):
         room = partial(identity_rules.check_room, kind, await credentials.live_count(db, client.id, kind))
         some = partial(identity_rules.check_some_active, await credentials.statuses_of(db, client.id, kind))
-        acts += [Act(f"addClient{noun}", [[active], [room]]), Act(f"revokeClient{noun}", [[some]])]
+        acts += [Act(f"addClient{noun}", [[usable], [room]]), Act(f"revokeClient{noun}", [[some]])]
     return acts

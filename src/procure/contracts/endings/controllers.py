@@ -60,7 +60,13 @@ class EndingController(Controller):
         summary="Complete a contract",
         status_code=200,
         responses=problems(
-            ContractNotFound, OtherSideNeeded, ContractStateWrong, DeliverablesOpen, OutcomeNotActive, CompletionInvalid
+            ContractNotFound,
+            OtherSideNeeded,
+            PersonNeeded,
+            ContractStateWrong,
+            DeliverablesOpen,
+            OutcomeNotActive,
+            CompletionInvalid,
         ),
         **requires(Scope.CONTRACTS_COMPLETE, seen="contract"),
     )

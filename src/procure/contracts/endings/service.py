@@ -15,7 +15,7 @@ from procure.contracts.models import Contract, OwedObservation
 from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep, Side
 from procure.journal.events import PUBLIC
 from procure.kit import clock
-from procure.kit.actor import Actor
+from procure.kit.actor import Actor, require_person
 from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.money import Money
 from procure.outcomes import rules as outcome_rules
@@ -92,6 +92,8 @@ async def complete(
     outcome, lot, contract = await contracts.lock_with_lot(db, actor, contract_id)
     await contracts.check_seen(db, seen, contract)
     contract_rules.check_side(contracts.side_of(actor, contract), Side.BUYER)
+    # To continue, to pivot or to stop is judgement, as changing that later is.
+    require_person(actor)
     contract_rules.check_status(contract.status, ContractStatus.ACTIVE)
     rules.check_settled([one.status for one in contract.deliverables])
     if data.next_step is not NextStep.STOP:

@@ -122,14 +122,14 @@ async def _ending(
     active, today = _is(contract, ContractStatus.ACTIVE), local_day(await clock.now(db))
     works_ = [Work(status=one.status, rounds=one.rounds, due_on=one.due_on) for one in works]
     boundary = partial(ending_rules.check_boundary, works_, lot.policy.limits.rework_rounds_max, today)
-    another = partial(require_another, actor, contract.prepared_by)
+    another, person = partial(require_another, actor, contract.prepared_by), partial(require_person, actor)
     settled = partial(ending_rules.check_settled, [one.status for one in works])
     signed = _is(contract, ContractStatus.ACTIVE, ContractStatus.COMPLETED, ContractStatus.TERMINATED)
     given = contract.learned_by_supplier is not None
     unsaid = partial(ending_rules.check_retrospective, contract.status, given=given)
     return [
         Act("terminateContract", [[buyer], [another, active], [boundary]]),
-        Act("completeContract", [[buyer], [active], [settled]]),
+        Act("completeContract", [[buyer], [person, active], [settled]]),
         Act("giveRetrospective", [[supplier], [signed], [unsaid]]),
     ]
 

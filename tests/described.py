@@ -30,7 +30,7 @@ class Described:
         # Literal addresses before those with a place in them, as the router has it.
         self.operations.sort(key=lambda one: one[0].pattern.count("[^/]+"))
         schemas = closed(written["components"]["schemas"])
-        self.schemas = {"$id": BASE, "components": {"schemas": schemas}}
+        self.schemas: dict[str, Any] = {"$id": BASE, "components": {"schemas": schemas}}
         self.validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:

@@ -33,6 +33,10 @@ check: $(VENV)/.dev $(VENV)/.project ## run what CI runs: format, lint, types, i
 	@$(MAKE) -s lint-openapi
 	$(PY) -m pytest -n auto
 
+drill: $(VENV)/.dev $(VENV)/.project ## run what takes longer than a check: Schemathesis as every seat, the long fuzz; up to half an hour
+	FUZZ=5000 $(PY) -m pytest -n auto tests/kit/test_fuzz.py
+	PYTHONPATH=tests $(PY) -m fuzzing
+
 format: $(VENV)/.dev ## format the code, and mend what the linter can
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
@@ -117,4 +121,4 @@ node_modules/.installed: package-lock.json package.json .npmrc $(VENV)/.dev
 	@$(VENV)/bin/npm ci --loglevel=error
 	@touch $@
 
-.PHONY: help run test check format openapi examples release-document lint-openapi states bench demo lock clean
+.PHONY: help run test check drill format openapi examples release-document lint-openapi states bench demo lock clean

@@ -289,8 +289,14 @@ def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler)
         for name in known
         if len(given.getall(name, [])) > 1
     ]
+    # Litestar would read it as no filter at all, and answer with everything.
+    faults += [
+        Fault(f"/{name}", "parameter", f"`{name}` can't be `null`; leave it out.")
+        for name in known
+        if given.get(name, "").lower() == "null"
+    ]
     if faults:
-        raise ParametersInvalid("A query parameter is unknown or repeated: see `errors`.", faults=faults)
+        raise ParametersInvalid("A query parameter is unknown, repeated or null: see `errors`.", faults=faults)
     _refuse_bad_page(connection)
 
 

@@ -32,6 +32,13 @@ class OrganisationIdentifier(msgspec.Struct, frozen=True, forbid_unknown_fields=
     id: IdentifierText
 
 
+class KnownIdentifier(msgspec.Struct, frozen=True):
+    """An identifier as it is answered: of a list that org-id.guide names, or `PROCURE` for the platform's own organisation."""
+
+    scheme: Annotated[str, Meta(pattern=rf"{SCHEME_PATTERN}|^PROCURE$", max_length=32)]
+    id: IdentifierText
+
+
 class OrganisationDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A party to be registered. `nation` decides bank holidays; `is_central_government` decides thresholds of a buyer."""
 
@@ -64,7 +71,7 @@ class OrganisationView(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     kind: OrganisationKind
     name: Line
-    identifier: OrganisationIdentifier
+    identifier: KnownIdentifier
     nation: Nation
     is_central_government: bool
     status: OrganisationStatus
@@ -77,7 +84,7 @@ class OrganisationView(msgspec.Struct, frozen=True, kw_only=True):
             id=row.id,
             kind=row.kind,
             name=row.name,
-            identifier=OrganisationIdentifier(row.scheme, row.identifier),
+            identifier=KnownIdentifier(row.scheme, row.identifier),
             nation=row.nation,
             is_central_government=row.is_central_government,
             status=row.status,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -134,6 +135,23 @@ def test_every_seat_of_the_job_is_told_and_works(first: Running, seats: Seats) -
     for seat in seats.seats:
         assert re.search(rf"^.*: {seat.seat} +{seat.client_id}  {seat.client_secret}$", told, re.MULTILINE)
         assert token(first.address, seat.client_id, seat.client_secret).status_code == 200
+
+
+def test_a_supplier_portals_first_bid_takes_four_calls(first: Running, seats: Seats) -> None:
+    """A token, the document, an open lot, the bid of the document's own example."""
+    seat = seats.of("bidder 1")
+    reply = token(first.address, seat.client_id, seat.client_secret)
+    bearer = {"Authorization": f"Bearer {reply.json()['access_token']}"}
+    document = httpx.get(f"{first.address}/openapi.json", trust_env=False).json()
+    content = document["paths"]["/v1/lots/{lot_id}/bids"]["post"]["requestBody"]["content"]["application/json"]
+    lots = httpx.get(f"{first.address}/v1/lots?status=published", headers=bearer, trust_env=False).json()["items"]
+    reply = httpx.post(
+        f"{first.address}/v1/lots/{lots[0]['id']}/bids",
+        json=content["examples"]["example"]["value"],
+        headers={**bearer, "Idempotency-Key": str(uuid4())},
+        trust_env=False,
+    )
+    assert (reply.status_code, reply.json()["status"]) == (201, "submitted"), reply.text
 
 
 def test_the_service_is_ready_migrated_and_a_sandbox(first: Running) -> None:

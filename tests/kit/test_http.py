@@ -132,6 +132,17 @@ async def test_every_unknown_and_repeated_parameter_is_named(anyone: httpx.Async
     }
 
 
+async def test_what_there_is_to_choose_from_is_told(anyone: httpx.AsyncClient) -> None:
+    body = problem(await anyone.get("/v1/lots?phase=design"), 400, "parameters-invalid")
+    assert body["errors"][0]["message"] == "`phase` is one of: discover, define, develop, deliver."
+
+
+@pytest.mark.parametrize("query", ["status=null", "buyer_id=NULL", "phase=Null", "limit=null", "cursor=null"])
+async def test_a_filter_of_null_is_no_filter_left_out(anyone: httpx.AsyncClient, query: str) -> None:
+    body = problem(await anyone.get(f"/v1/lots?{query}"), 400, "parameters-invalid")
+    assert [fault["pointer"] for fault in body["errors"]] == [f"/{query.partition('=')[0]}"]
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/v1/time"), ("GET", "/livez"), ("POST", f"/v1/lots/{NOBODYS}/publish")]
 )

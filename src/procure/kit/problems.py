@@ -5,8 +5,9 @@ logged with its traceback and tells the caller nothing but its request id.
 """
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 import asyncpg
 import msgspec
@@ -175,9 +176,19 @@ def on_parameters(request: Request[Any, Any, Any], error: ValidationException) -
     found = error.extra if isinstance(error.extra, list) else []
     if any(item.get("key") == "data" for item in found):
         return on_fact(request, BodyMalformed("The body is empty; this operation takes JSON."))
-    faults = tuple(Fault(f"/{item.get('key', '')}", "parameter", str(item.get("message", ""))) for item in found)
+    faults = tuple(_parameter_fault(request, str(item.get("key", "")), str(item.get("message", ""))) for item in found)
     detail = "A parameter is not valid: see `errors`." if faults else error.detail
     return on_fact(request, ParametersInvalid(detail, faults=faults))
+
+
+def _parameter_fault(request: Request[Any, Any, Any], name: str, message: str) -> Fault:
+    """What is wrong with a parameter; of one that is a choice, what there is to choose from."""
+    field = request.route_handler.parsed_fn_signature.parameters.get(name)
+    kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+    choices = [one.value for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum) for one in kind]
+    if choices:
+        message = f"`{name}` is one of: {', '.join(choices)}."
+    return Fault(f"/{name}", "parameter", message)
 
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -346,7 +346,9 @@ def _send_invoice(actor: Actor) -> Selected:
     )
 
 
-def _complete_contract(actor: Actor) -> Selected:
+def _complete_contract(actor: Actor) -> Selected | None:
+    if actor.person_id is None:
+        return None
     left = select(ContractDeliverable.id).where(
         ContractDeliverable.contract_id == Contract.id,
         ContractDeliverable.status.not_in((DeliverableStatus.ACCEPTED, DeliverableStatus.CANCELLED)),

@@ -56,7 +56,7 @@ CHANGED = {
     ),
     *("lots", "memberships", "organisations", "outcomes", "persons", "scores", "submissions"),
 }
-REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}
+REPLACED = {"kept_replies", "measures", "person_identities", "revoked_tokens", "used_assertions"}
 CHANGED_AND_REPLACED = {"panel_members"}
 DECLARED: list[tuple[set[str], set[str]]] = [
     (READ_ONLY, {"SELECT"}),

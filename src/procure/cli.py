@@ -160,6 +160,9 @@ cli.add_command(
 cli.add_command(
     Deferred("client", "procure.identity.commands:client", "API clients: made, given a new secret, revoked.")
 )
+cli.add_command(
+    Deferred("person", "procure.identity.commands:person", "People's sign-ons: linked to them, and unlinked.")
+)
 cli.add_command(Deferred("keys", "procure.identity.commands:keys", "The keys that access tokens are signed with."))
 cli.add_command(Deferred("demo", "procure.demo.command:demo", "Play real notices against a running sandbox."))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fuzzing import play, served
 
-EXAMPLES, SEAT_MAX_S = 25, 600
+EXAMPLES, SEAT_MAX_S = 100, 900
 #: Who suspends clients and organisations comes last, lest they stop the others.
 LAST = ("administrator", "operator")
 #: Seats with the roles of another.

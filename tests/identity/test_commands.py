@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 import click
 import httpx
@@ -166,3 +167,36 @@ async def test_keys_are_rotated_by_command_one_at_a_time(tmp_path: Path) -> None
     assert at_once.output.endswith(" signs now.\n")
     [file] = signing._names(tmp_path)
     assert file == f"token-signing.{at_once.output.split()[0]}.jwk"
+
+
+# --- sign-ons -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_sign_on_is_linked_once_and_unlinked_by_command(world: World) -> None:
+    async with world.sessions() as db:
+        someone = await seat(db, await organisation(db, OrganisationKind.BUYER, "Testshire Council"), Role.OFFICER)
+        await db.commit()
+    issuer, url = "https://login.example/tenant", world.settings.database_url
+
+    async def person(act: str, id_: object, *, issuer: str = issuer) -> Result:
+        said = (str(id_), "--issuer", issuer, "--subject", "anna")
+        return await run(
+            act, *said, group=commands.person, database_url=url, oidc_issuers=f"{issuer_said} api://procure"
+        )
+
+    issuer_said = issuer
+    assert (await person("link", someone.person_id)).exit_code == 0
+    for refused, why in (
+        (await person("link", someone.person_id), "linked already"),
+        (await person("link", uuid4()), "no such person"),
+        (await person("link", someone.person_id, issuer=f"{issuer}/"), "names no such issuer"),
+        (await person("unlink", uuid4()), "no such person"),
+    ):
+        assert (refused.exit_code, why in refused.output) == (1, True), refused.output
+    assert (await person("unlink", someone.person_id)).exit_code == 0
+    again = await person("unlink", someone.person_id)
+    assert (again.exit_code, "no such sign-on" in again.output) == (1, True)
+    async with world.sessions() as db:
+        entries = (await db.scalars(select(JournalEntry).where(JournalEntry.object_id == someone.person_id))).all()
+    assert [entry.type for entry in entries] == ["person.linked", "person.unlinked"]
+    assert not any("anna" in entry.payload for entry in entries)

@@ -89,6 +89,7 @@ def build(app: Litestar) -> dict[str, Any]:
             del operation["deprecated"]
         parameters.tidy(operation)
         keys.add(operation, uses[operation["operationId"]])
+        keys.add_acting(operation)
         conditions.add(operation, tagged[operation["operationId"]])
         _tidy_request(operation, schemas)
         if operation["operationId"] in limited:

@@ -27,10 +27,28 @@ _TOLD = {
     VALIDATED: "`true` if this was only a trial: nothing was done.",
 }
 
+_ACTING_TEXT = """\
+The organisation that you act for, by its id. A person with several memberships has to say it; with one, and for an API client, it may be
+left out."""
+_ACTING = {
+    "name": "Procure-Organisation",
+    "in": "header",
+    "required": False,
+    "description": _ACTING_TEXT,
+    "schema": {"type": "string", "format": "uuid", "maxLength": 36},
+    "example": "0199c0de-0000-7000-8000-000000000003",
+}
+
 
 def uses(app: Litestar) -> dict[str, Key]:
     """What each operation makes of Idempotency-Key, by its id."""
     return {str(handler.operation_id): key_use(handler) for handler in handlers(app)}
+
+
+def add_acting(operation: dict[str, Any]) -> None:
+    """For which organisation it is asked, wherever a bearer token counts."""
+    if any("oauth2" in scheme for scheme in operation.get("security", [])):
+        operation["parameters"] = [*operation.get("parameters", []), _ACTING]
 
 
 def add(operation: dict[str, Any], use: Key) -> None:

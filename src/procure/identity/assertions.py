@@ -80,13 +80,13 @@ class Assertion:
     until: float
 
 
-class _Registry(jws.JWSRegistry):
+class Registry(jws.JWSRegistry):
     def get_alg(self, name: str) -> Any:
         # joserfc warns of the older name, which most clients use; on an Ed25519 key the two are one.
         return super().get_alg("Ed25519" if name == "EdDSA" else name)
 
 
-_REGISTRY = _Registry(algorithms=ALGORITHMS)
+_REGISTRY = Registry(algorithms=ALGORITHMS)
 
 
 def read(text: str) -> Read:

@@ -6,10 +6,13 @@ ended membership or a suspended organisation acts on the next request, whatever 
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from procure.identity import standing
-from procure.identity.errors import TokenRefused
+from procure.identity.errors import NotAMember, OrganisationNotNamed, SignOnUnknown, TokenRefused
+from procure.identity.issuers import Issuer, PersonToken, claimed_issuer
 from procure.identity.rules import Standing, check_standing
 from procure.identity.signing import SigningKeys
 from procure.identity.tokens import TOKEN_LENGTH_MAX, Token, verify
@@ -23,6 +26,8 @@ from procure.kit.settings import Settings
 #: Tokens, not clients: one that is pushed out is verified again, no more.
 CACHE_MAX = 4096
 _SCHEME = "bearer"
+#: The organisation that the caller acts for, by its id.
+ACTING_FOR = "Procure-Organisation"
 
 
 class Authenticator:
@@ -32,15 +37,46 @@ class Authenticator:
         self._settings, self._driver, self._keys = settings, driver, keys
         self._verified: OrderedDict[bytes, Token] = OrderedDict()
         self._ring = keys.ring()
+        self._issuers = {one.issuer: Issuer(one) for one in settings.sign_ons()}
+        self._people: OrderedDict[bytes, PersonToken] = OrderedDict()
 
     async def __call__(self, connection: Connection) -> Actor:
-        token = self._token(bearer(connection))
+        text = bearer(connection)
+        # Whose it says it is decides who checks it. Ours is never an issuer's, and no issuer's is ever ours.
+        if self._issuers and (issuer := self._issuers.get(claimed_issuer(text) or "")):
+            return await self._person(connection, issuer, text)
+        token = self._token(text)
         connection.app.state.rates.charge_client(connection.scope, token.client_id)
         found = await standing.read(self._driver, token.client_id, token.id)
         if found is None:
             raise TokenRefused
         check_standing(found)
-        return _actor(connection, token, found)
+        if _named(connection) not in (None, found.organisation_id):
+            raise NotAMember(f"This client acts for another organisation than `{ACTING_FOR}` names; leave it out.")
+        return _actor(connection, _granted(token.scopes, found.roles), found)
+
+    async def _person(self, connection: Connection, issuer: Issuer, text: str) -> Actor:
+        """By a sign-on: all that the roles of the membership give, in the one organisation that is acted for."""
+        token = await self._person_token(issuer, text)
+        connection.app.state.rates.charge_client(
+            connection.scope, uuid5(NAMESPACE_URL, f"{token.issuer} {token.subject}")
+        )
+        known = await standing.of_sign_on(self._driver, token.issuer, token.subject)
+        if known is None:
+            raise SignOnUnknown("You are not known here yet; ask the operator to link your sign-on to you.")
+        found = _chosen(known, _named(connection))
+        check_standing(found)
+        return _actor(connection, scopes_of(found.roles), found)
+
+    async def _person_token(self, issuer: Issuer, text: str) -> PersonToken:
+        digest, moment = hashlib.sha256(text.encode()).digest(), wall_now().timestamp()
+        token = self._people.pop(digest, None)
+        if token is None or not issuer.still_holds(token, moment):
+            token = await issuer.verify(text, moment)
+        self._people[digest] = token
+        if len(self._people) > CACHE_MAX:
+            self._people.popitem(last=False)
+        return token
 
     def _token(self, text: str) -> Token:
         """Verified now, or before and not expired since."""
@@ -77,7 +113,29 @@ def bearer(connection: Connection) -> str:
     return token.strip(" ")
 
 
-def _actor(connection: Connection, token: Token, found: Standing) -> Actor:
+def _named(connection: Connection) -> UUID | None:
+    """The organisation that the one header names; raises OrganisationNotNamed for what is no id."""
+    values = [value for name, value in connection.scope["headers"] if name == ACTING_FOR.lower().encode()]
+    if not values:
+        return None
+    try:
+        (value,) = values
+        return UUID(value.decode("ascii"))
+    except ValueError:
+        raise OrganisationNotNamed(f"`{ACTING_FOR}` is the id of one organisation.") from None
+
+
+def _chosen(known: Sequence[Standing], named: UUID | None) -> Standing:
+    """The membership in which a person acts: the one that is named, or the only one that there is."""
+    if named is None and len(known) > 1:
+        raise OrganisationNotNamed(f"You belong to several organisations: say in `{ACTING_FOR}` for which you act.")
+    for one in known:
+        if named in (None, one.organisation_id):
+            return one
+    raise NotAMember("You are no member of that organisation." if named else "You are no member of any organisation.")
+
+
+def _actor(connection: Connection, scopes: frozenset[str], found: Standing) -> Actor:
     client = connection.scope["client"]
     return Actor(
         organisation_id=found.organisation_id,
@@ -85,7 +143,7 @@ def _actor(connection: Connection, token: Token, found: Standing) -> Actor:
         client_id=found.client_id,
         person_id=found.person_id,
         roles=found.roles,
-        scopes=_granted(token.scopes, found.roles),
+        scopes=scopes,
         budget_holder=found.budget_holder,
         address=client[0] if client else None,
         request_id=connection.scope.get("state", {}).get("request_id"),

@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from procure.identity import credentials, service, signing
+from procure.identity import credentials, service, sign_ons, signing
 from procure.identity.errors import ClientNotFound
 from procure.identity.models import Client
 from procure.identity.rules import ClientKind
@@ -82,6 +82,20 @@ async def revoke_client(settings: Settings, client_id: UUID, reason: str) -> Non
         await service.revoke_client(db, actor, await _organisation_of(db, client_id), client_id, reason)
 
 
+async def link_person(settings: Settings, person_id: UUID, issuer: str, subject: str) -> None:
+    """Let a person come by this sign-on of a configured issuer."""
+    if issuer not in {one.issuer for one in settings.sign_ons()}:
+        raise click.ClickException("PROCURE_OIDC_ISSUERS names no such issuer; its spelling counts, to the last slash.")
+    async with _platform(settings, "procure person link") as (db, actor):
+        await sign_ons.link(db, actor, person_id, issuer, subject)
+
+
+async def unlink_person(settings: Settings, person_id: UUID, issuer: str, subject: str) -> None:
+    """End that."""
+    async with _platform(settings, "procure person unlink") as (db, actor):
+        await sign_ons.unlink(db, actor, person_id, issuer, subject)
+
+
 async def _organisation_of(db: AsyncSession, client_id: UUID) -> UUID:
     client = await db.get(Client, client_id)
     if client is None:
@@ -149,6 +163,31 @@ def revoke_(client_id: UUID, reason: str) -> None:
     """Stop a client for good; its tokens end with the next request."""
     _run(revoke_client(Settings.from_environment(), client_id, reason))
     click.echo(f"{client_id} is revoked.")
+
+
+@click.group()
+def person() -> None:
+    """Which sign-on (PROCURE_OIDC_ISSUERS) is whose."""
+
+
+@person.command()
+@click.argument("person_id", type=click.UUID)
+@click.option("--issuer", required=True, help="As PROCURE_OIDC_ISSUERS spells it.")
+@click.option("--subject", required=True, help="The issuer's own name of the person: `sub` of their tokens.")
+def link(person_id: UUID, issuer: str, subject: str) -> None:
+    """Let a person come by their organisation's own sign-on, from the next request on."""
+    _run(link_person(Settings.from_environment(), person_id, issuer, subject))
+    click.echo(f"{person_id} is known by that sign-on.")
+
+
+@person.command()
+@click.argument("person_id", type=click.UUID)
+@click.option("--issuer", required=True, help="As it was linked.")
+@click.option("--subject", required=True, help="As it was linked.")
+def unlink(person_id: UUID, issuer: str, subject: str) -> None:
+    """End that, from the next request on."""
+    _run(unlink_person(Settings.from_environment(), person_id, issuer, subject))
+    click.echo(f"{person_id} is not known by that sign-on any more.")
 
 
 @click.group()

@@ -1,6 +1,6 @@
 """Facts about members, clients and tokens that stop a request."""
 
-from procure.kit.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from procure.kit.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Unauthenticated, Unavailable
 
 
 class MembershipNotFound(NotFound):
@@ -97,6 +97,42 @@ class CredentialNotActive(Conflict):
     """The secret or key has been revoked already."""
 
     slug, title = "credential-not-active", "Credential is not active"
+
+
+class IssuerAway(Unavailable):
+    """The sign-on that a token is of can't be reached, and its keys are not known: nothing can be said of the token yet."""
+
+    slug, title = "sign-on-away", "Sign-on can't be reached"
+
+
+class SignOnUnknown(Forbidden):
+    """The token holds, but no person here is known by it: the operator links a sign-on to its person."""
+
+    slug, title = "sign-on-unknown", "Nobody is known by this sign-on"
+
+
+class OrganisationNotNamed(Malformed):
+    """A person with several memberships has to say for which organisation they act, by its id in `Procure-Organisation`."""
+
+    slug, title = "organisation-not-named", "Organisation to act for is not named"
+
+
+class NotAMember(Forbidden):
+    """The caller does not act for the organisation that `Procure-Organisation` names; whether there is one is not told."""
+
+    slug, title = "not-a-member", "Not a member"
+
+
+class IdentityKnown(Conflict):
+    """The sign-on is linked already: to this person, or to another."""
+
+    slug, title = "identity-known", "Sign-on is linked already"
+
+
+class IdentityNotFound(NotFound):
+    """The person has no such sign-on."""
+
+    slug, title = "identity-not-found", "Sign-on not found"
 
 
 class TokenRefused(Unauthenticated):

@@ -52,6 +52,24 @@ class MembershipReinstated(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class PersonLinked(Event, frozen=True, kw_only=True):
+    """A sign-on was linked to a person; issuer and subject stand beside the entry."""
+
+    type: ClassVar[str] = "person.linked"
+    object_type: ClassVar[str] = "person"
+
+    identity_id: UUID
+
+
+class PersonUnlinked(Event, frozen=True, kw_only=True):
+    """A sign-on is no person's any more, from the next request on."""
+
+    type: ClassVar[str] = "person.unlinked"
+    object_type: ClassVar[str] = "person"
+
+    identity_id: UUID
+
+
 class PersonSuspended(Event, frozen=True, kw_only=True):
     """The operator suspended a person: they act for no organisation, from the next request on."""
 

@@ -48,6 +48,19 @@ class Person(Versioned, Base):
         self.touch()
 
 
+class PersonIdentity(Base):
+    """How a sign-on knows a person: the issuer's own, unchanging name of them (`sub`). One person may have several."""
+
+    __tablename__ = "person_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+
 class Membership(Versioned, Base):
     """A person's roles in one organisation."""
 

@@ -178,7 +178,7 @@ async def _server(house: House, asked: Asked, form: dict[str, str]) -> "_Server"
         raise InvalidClientError(status_code=401, description=str(refused)) from None
     client_id = claimed.client_id if claimed else _client_id(asked.authorization)
     found = await standing.read(house.driver, client_id) if client_id else None
-    known = await standing.proofs(house.driver, found.client_id) if found else []
+    known = await standing.proofs(house.driver, client_id) if client_id and found else []
     issuer = tokens.issuer(house.settings)
     moment, audiences = wall_now().timestamp(), {issuer, f"{issuer}/oauth/token"}
     client = _CallingClient(found, known, claimed, audiences, moment) if found else None
@@ -316,7 +316,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
         self._client = client
 
         def access_token(client: _CallingClient, scope: str, **_: object) -> str:
-            return tokens.issue(house.keys.signer(), house.settings, client.standing.client_id, scope.split())
+            return tokens.issue(house.keys.signer(), house.settings, UUID(client.get_client_id()), scope.split())
 
         self.register_grant(_Grant)
         self.register_client_auth_method(ASSERTION, _by_assertion)

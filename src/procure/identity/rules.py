@@ -115,9 +115,12 @@ ROLES_OF: dict[OrganisationKind, frozenset[Role]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A client as it stands now, with the organisation and person it acts for. `roles` are those it may act in."""
+    """A client as it stands now, with the organisation and person it acts for. `roles` are those it may act in.
 
-    client_id: UUID
+    A person who comes by a sign-on has no client; its status counts as active.
+    """
+
+    client_id: UUID | None
     client_status: ClientStatus
     organisation_id: UUID
     organisation_kind: OrganisationKind

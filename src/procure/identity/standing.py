@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, Text, bindparam, cast, exists, select
+from sqlalchemy import Select, Text, bindparam, cast, exists, select, text
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from procure.identity.models import Client, Credential, Membership, Person, RevokedToken, is_live
+from procure.identity.models import Client, Credential, Membership, Person, PersonIdentity, RevokedToken, is_live
 from procure.identity.rules import ClientStatus, CredentialStatus, MembershipStatus, PersonStatus, PublicKey, Standing
 from procure.kit.actor import OrganisationKind, Role
 from procure.kit.driver import Driver
@@ -45,6 +45,28 @@ _SELECT = (
         ~exists().where(RevokedToken.id == bindparam("token_id", type_=RevokedToken.id.type)),
     )
 )
+#: Each membership of a person that has not ended; one row without any where there is none.
+_OF_SIGN_ON = (
+    select(
+        Person.id.label("person_id"),
+        Person.status.label("person_status"),
+        Membership.organisation_id,
+        Membership.roles.label("member_roles"),
+        Membership.status.label("membership_status"),
+        Membership.budget_holder,
+        Organisation.kind.label("organisation_kind"),
+        Organisation.status.label("organisation_status"),
+    )
+    .join(PersonIdentity, PersonIdentity.person_id == Person.id)
+    .outerjoin(
+        Membership, (Membership.person_id == Person.id) & (Membership.status != text(f"'{MembershipStatus.ENDED}'"))
+    )
+    .outerjoin(Organisation, Organisation.id == Membership.organisation_id)
+    .where(
+        PersonIdentity.issuer == bindparam("issuer", type_=PersonIdentity.issuer.type),
+        PersonIdentity.subject == bindparam("subject", type_=PersonIdentity.subject.type),
+    )
+)
 _CREDENTIALS = select(
     Credential.id,
     Credential.secret_hash,
@@ -58,7 +80,7 @@ def _compiled(statement: Select[*tuple[Any, ...]]) -> str:
     return str(statement.compile(dialect=dialect()))  # type: ignore[no-untyped-call]
 
 
-_SQL, _CREDENTIALS_SQL = _compiled(_SELECT), _compiled(_CREDENTIALS)
+_SQL, _CREDENTIALS_SQL, _OF_SIGN_ON_SQL = _compiled(_SELECT), _compiled(_CREDENTIALS), _compiled(_OF_SIGN_ON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +97,29 @@ async def read(driver: Driver, client_id: UUID, token_id: UUID | None = None) ->
     """None if there is no such client, or the token by which it calls is revoked. Errors of the driver are left to `kit.problems`."""
     rows = await driver.rows(_SQL, client_id, token_id)
     return _standing(client_id, rows[0]) if rows else None
+
+
+async def of_sign_on(driver: Driver, issuer: str, subject: str) -> list[Standing] | None:
+    """A person's standing in each organisation that they belong to; None if nobody is known by this sign-on."""
+    rows = await driver.rows(_OF_SIGN_ON_SQL, issuer, subject)
+    if not rows:
+        return None
+    return [_standing_of_person(row) for row in rows if row["organisation_id"] is not None]
+
+
+def _standing_of_person(row: Any) -> Standing:
+    return Standing(
+        client_id=None,
+        client_status=ClientStatus.ACTIVE,
+        organisation_id=row["organisation_id"],
+        organisation_kind=OrganisationKind(row["organisation_kind"]),
+        organisation_status=OrganisationStatus(row["organisation_status"]),
+        person_id=row["person_id"],
+        person_status=PersonStatus(row["person_status"]),
+        membership_status=MembershipStatus(row["membership_status"]),
+        roles=_roles(tuple(row["member_roles"])),
+        budget_holder=row["budget_holder"],
+    )
 
 
 async def proofs(driver: Driver, client_id: UUID) -> list[Proof]:

@@ -25,7 +25,7 @@ _DATA: RawHeaders = [
 _TLS: RawHeaders = [(b"strict-transport-security", b"max-age=31536000")]
 
 #: Beside whatever a handler has said of what its answer depends on.
-_VARY = (b"vary", b"Authorization, Accept-Encoding")
+_VARY = (b"vary", b"Authorization, Procure-Organisation, Accept-Encoding")
 
 #: Kept by nobody: acts, refusals, tokens, and whatever tells about bids.
 _NO_STORE = b"no-store"

@@ -16,6 +16,17 @@ class SettingsFault(Exception):
     """A setting is missing or cannot be used; the message says which and what to do."""
 
 
+#: An issuer's own address (OpenID Connect Discovery 1.0, section 2): no query, no fragment; without TLS on this machine alone.
+_ISSUER = re.compile(r"https://[^\s?#]+|http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?(/[^\s?#]*)?")
+
+
+class SignOn(msgspec.Struct, frozen=True):
+    """An OpenID Connect issuer whose access tokens for `audience` are believed."""
+
+    issuer: str
+    audience: str
+
+
 #: A quota of one minute.
 Rate = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
@@ -52,6 +63,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Origins whose pages may call this service from a browser (CORS), separated by commas; none by default.
     cors_origins: str = ""
+
+    #: Sign-ons whose people are let in: pairs of issuer and audience, separated by commas; none by default.
+    oidc_issuers: str = ""
+
+    def sign_ons(self) -> list[SignOn]:
+        """Those of `oidc_issuers`. Raises SettingsFault; without TLS only a sandbox's, on this machine."""
+        found: list[SignOn] = []
+        for one in filter(None, map(str.strip, self.oidc_issuers.split(","))):
+            issuer, _, audience = one.partition(" ")
+            if (
+                not _ISSUER.fullmatch(issuer)
+                or not audience.strip()
+                or (issuer.startswith("http:") and not self.sandbox)
+            ):
+                said = "is not an https issuer and an audience, like `https://login.example/tenant api://procure`"
+                raise SettingsFault(f"PROCURE_OIDC_ISSUERS: {one!r} {said}.")
+            if issuer in {known.issuer for known in found}:
+                raise SettingsFault(f"PROCURE_OIDC_ISSUERS: {issuer} stands there twice.")
+            if issuer.rstrip("/") == self.base_url.rstrip("/"):
+                raise SettingsFault("PROCURE_OIDC_ISSUERS: this service's own tokens need no issuer there.")
+            found.append(SignOn(issuer, audience.strip()))
+        return found
 
     def origins(self) -> list[str]:
         """Those of `cors_origins`, each as a browser sends it: scheme, host, port."""

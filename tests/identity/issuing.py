@@ -24,8 +24,9 @@ class SignOnServer:
         self.keys: dict[str, Key] = {"first": RSAKey.generate_key(2048)}
         self.said: dict[str, Any] = {}
         self.asked: Counter[str] = Counter()
-        #: `` is well; else one of `500`, `redirect`, `huge`, `nonsense`, `list`.
+        #: `` is well; else one of `500`, `redirect`, `huge`, `nonsense`, `list`, `hangs` until it is released.
         self.behaves = ""
+        self.is_asked, self.is_released = threading.Event(), threading.Event()
 
     @property
     def jwks(self) -> dict[str, Any]:
@@ -68,6 +69,9 @@ def issuing() -> Iterator[SignOnServer]:
                     self.send_header("Location", f"{server.issuer}/elsewhere")
                     self.end_headers()
                     return
+                case "hangs":
+                    server.is_asked.set()
+                    server.is_released.wait(60)
                 case "huge":
                     body = b" " * 1024 * 1024 + body
                 case "nonsense":

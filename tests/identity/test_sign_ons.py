@@ -392,6 +392,23 @@ async def test_an_issuer_that_is_away_stops_nobody_whose_key_is_known(ground: Gr
     ok(await ground.ask(ground.issuer.token()))
 
 
+async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known(ground: Ground, clock: list[float]) -> None:
+    ok(await ground.ask(ground.issuer.token()))
+    ground.issuer.behaves = "hangs"
+    clock[0] += FRESH_S
+    first = asyncio.create_task(ground.ask(ground.issuer.token()))
+    assert await asyncio.to_thread(ground.issuer.is_asked.wait, 60)
+    ok(await ground.ask(ground.issuer.token()))
+    assert not first.done()
+    ground.issuer.is_released.set()
+    ok(await first)
+
+
+async def test_a_token_may_carry_many_groups(ground: Ground) -> None:
+    ok(await ground.ask(ground.issuer.token(groups=["g" * 36] * 200)))
+    problem(await ground.ask(ground.issuer.token(groups=["g" * 36] * 400)), 401, "unauthenticated")
+
+
 @pytest.mark.parametrize("behaves", ["500", "redirect", "huge", "nonsense", "list"])
 async def test_an_issuer_that_misbehaves_is_one_that_is_away(ground: Ground, behaves: str) -> None:
     ground.issuer.behaves = behaves

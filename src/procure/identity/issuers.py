@@ -124,7 +124,8 @@ class Issuer:
         return is_ours and has_begun and moment < claims.exp <= claims.iat + LIFETIME_MAX_S
 
     async def _key(self, key_id: str) -> ECKey | OKPKey | RSAKey:
-        if not self._is_fresh() or key_id not in self._ring:
+        # Who has a key that is known does not wait for another's look: an issuer that hangs must hold up nobody.
+        if key_id not in self._ring or not (self._is_fresh() or self._looking.locked()):
             async with self._looking:  # one asks, those who wait find what it found
                 if not self._is_fresh() or key_id not in self._ring:
                     await self._look()
@@ -139,17 +140,17 @@ class Issuer:
 
     async def _look(self) -> None:
         """Ask the issuer for its keys, unless it was asked just now."""
-        now = self.clock()
-        if self._tried_at is not None and now - self._tried_at < BETWEEN_S:
+        if self._tried_at is not None and self.clock() - self._tried_at < BETWEEN_S:
             return
-        self._tried_at = now
         try:
             ring = await self._fetch()
         except (httpx.HTTPError, msgspec.MsgspecError, ValueError, TimeoutError):
-            if self._seen_at is not None and now - self._seen_at > STALE_MAX_S:
+            if self._seen_at is not None and self.clock() - self._seen_at > STALE_MAX_S:
                 self._ring, self._seen_at = {}, None
-            return
-        self._ring, self._seen_at = ring, now
+        else:
+            self._ring, self._seen_at = ring, self.clock()
+        finally:
+            self._tried_at = self.clock()
 
     async def _fetch(self) -> dict[str, ECKey | OKPKey | RSAKey]:
         # A client for each look, an hour apart: nothing is held open, and none of the environment's proxies or cookies comes in.

@@ -365,7 +365,7 @@ class TokenController(Controller):
 
         Its id and secret by HTTP Basic, or an assertion that it has signed (`private_key_jwt`, RFC 7523): `iss` and `sub` its id, `aud`
         the issuer or this address alone, `exp` at most 300 seconds ahead, a `jti` of its own. Errors are OAuth's own, not problems.
-        A client of a suspended organisation is `unauthorized_client`.
+        A client that is suspended, or whose person, membership or organisation is, is `unauthorized_client`.
         """
         return ApiResponse(await oauth.grant(house_of(request), db, await asked_by(request)), headers=NO_STORE)
 

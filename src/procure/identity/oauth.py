@@ -50,7 +50,7 @@ BODY_MAX_BYTES = 8192
 FIELDS_MAX = 20
 SECRET, ASSERTION = METHODS = ["client_secret_basic", "private_key_jwt"]
 _UNKNOWN = "The client is unknown, or what it proves itself with is wrong."
-_STOPPED = "The client's organisation is suspended, or its person has left it."
+_STOPPED = "The client, its person, membership or organisation is suspended, or its person has left it."
 # Authlib refuses plain HTTP, which is what reaches the service when TLS ends in front of it.
 _URI = "https://procure/oauth/token"
 log = structlog.get_logger(__name__)

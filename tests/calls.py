@@ -6,6 +6,7 @@ from uuid import uuid4
 import httpx
 from litestar import Litestar
 
+from identity.issuing import ISSUING
 from procure.identity import tokens
 from procure.kit.actor import Actor
 from procure.kit.problems import handlers_at
@@ -22,6 +23,10 @@ class Call:
     def headers(self, actor: Actor | None) -> dict[str, str]:
         if actor is None:
             return {}
+        if actor.client_id is None and actor.sign_on is not None:
+            token = ISSUING[actor.sign_on.issuer].token(actor.sign_on.subject)
+            named = {"Procure-Organisation": str(actor.organisation_id)} if actor.organisation_id else {}
+            return {"Authorization": f"Bearer {token}", **named}
         assert actor.client_id is not None
         token = tokens.issue(self.app.state.oauth.keys.signer(), self.app.state.settings, actor.client_id, actor.scopes)
         return {"Authorization": f"Bearer {token}"}

@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from calls import Call
 from described import client_of
+from identity.issuing import AUDIENCE, SignOnServer, issuing
 from procure.app import create_app, vault_clock
 from procure.kit.db import Sessions, make_engine, make_readers, make_sessions
 from procure.kit.driver import PooledDriver, SessionDriver
@@ -143,6 +144,8 @@ class World:
     vault: FileKeyring
     app: Litestar
     client: httpx.AsyncClient
+    #: Whose people are let in.
+    sign_on: SignOnServer
 
     @property
     def call(self) -> Call:
@@ -152,8 +155,15 @@ class World:
 _numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="session")
+def sign_on() -> Generator[SignOnServer]:
+    """A council's sign-on, which behaves."""
+    with issuing() as server:
+        yield server
+
+
 @pytest.fixture
-async def world(sandboxed: Urls, tmp_path: Path) -> AsyncGenerator[World]:
+async def world(sandboxed: Urls, tmp_path: Path, sign_on: SignOnServer) -> AsyncGenerator[World]:
     """Cloned from the migrated database, dropped afterwards."""
     name = f"world_{next(_numbers)}"
     admin = create_async_engine(sandboxed.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
@@ -168,12 +178,13 @@ async def world(sandboxed: Urls, tmp_path: Path) -> AsyncGenerator[World]:
         base_url=BASE_URL,
         sandbox=True,
         log_level="error",
+        oidc_issuers=f"{sign_on.issuer} {AUDIENCE}",
     )
     vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
     driver = PooledDriver(urls.app, size=10)  # as it is served: what commits by itself shall do so here
     app = create_app(settings, sessions=sessions, readers=make_readers(engine), driver=driver, vault=vault)
     async with client_of(app) as client:
-        yield World(urls, settings, sessions, vault, app, client)
+        yield World(urls, settings, sessions, vault, app, client, sign_on)
     await driver.close()
     await engine.dispose()
     async with admin.connect() as connection:

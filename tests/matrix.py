@@ -14,8 +14,12 @@ activateOutcome
     budget-holder-needed: buyer.approver
     person-needed: system
 
-addClient addClientKey addClientSecret addMember endMembership reinstateClient reinstateMembership revokeClient
-revokeClientKey revokeClientSecret suspendClient suspendMembership
+acceptInvitation
+    sign-on-needed: buyer.* elsewhere.* operator rival.* supplier.* system
+
+addClient addClientKey addClientSecret addInvitation addMember endMembership listInvitationActions listInvitations
+reinstateClient reinstateMembership revokeClient revokeClientKey revokeClientSecret revokeInvitation suspendClient
+suspendMembership
     may: its.admin operator
     404: buyer.admin elsewhere.admin rival.admin supplier.admin system
 
@@ -121,7 +125,7 @@ listOrganisations
     may: buyer.admin,approver,auditor,finance,officer elsewhere.admin,approver,auditor,finance,officer operator rival.*
         supplier.* system
 
-listTasks
+getMe listTasks
     may: buyer.* elsewhere.* operator rival.* supplier.* system
 
 placeOrder recordPayment

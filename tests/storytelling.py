@@ -12,7 +12,7 @@ import build
 from conftest import World
 from described import Described, described
 from procure import worker
-from procure.kit.actor import Actor
+from procure.kit.actor import Actor, Known
 from procure.organisations.models import Organisation
 from recording import Recorder, later
 
@@ -162,11 +162,26 @@ async def parties(story: Story) -> None:
         await story.play(f"{act}Person", operator, person_id=member["person"]["id"])
     await story.play("getPerson", operator, person_id=member["person"]["id"])
     await story.play("listPersonActions", operator, person_id=member["person"]["id"])
+    await invited(story, **places)
+    await story.play("getMe", story.council.officer)
     await story.play("revokeClient", operator, client_id=client["id"], **places)
     await story.play("endMembership", operator, membership_id=member["id"], **places)
     await story.play("suspendOrganisation", operator, **places)
     await story.play("reinstateOrganisation", operator, **places)
     await story.play("listOrganisations", operator)
+
+
+async def invited(story: Story, **places: Any) -> None:
+    """Somebody comes by their council's own sign-on; another's invitation is revoked."""
+    operator, newcomer = story.operator, Actor(sign_on=Known(story.world.sign_on.issuer, f"newcomer of {places}"))
+    invitation = await story.play("addInvitation", operator, **places)
+    story.let(story.example("acceptInvitation")["code"], invitation["code"])
+    await story.play("acceptInvitation", newcomer)
+    other = await story.play("addInvitation", operator, **places)
+    await story.play("listInvitations", operator, **places)
+    at = {"invitation_id": other["id"], **places}
+    await story.play("listInvitationActions", operator, **at)
+    await story.play("revokeInvitation", operator, **at)
 
 
 async def proofs(story: Story, client: dict[str, Any], **places: Any) -> None:

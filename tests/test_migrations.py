@@ -52,12 +52,13 @@ CHANGED = {
         "contract_deliverables",
         "contracts",
         "enquiries",
+        "invitations",
         "invoices",
     ),
     *("lots", "memberships", "organisations", "outcomes", "persons", "scores", "submissions"),
 }
-REPLACED = {"kept_replies", "measures", "person_identities", "revoked_tokens", "used_assertions"}
-CHANGED_AND_REPLACED = {"panel_members"}
+REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}
+CHANGED_AND_REPLACED = {"panel_members", "person_identities"}
 DECLARED: list[tuple[set[str], set[str]]] = [
     (READ_ONLY, {"SELECT"}),
     (KEPT_FOR_GOOD, {"SELECT", "INSERT"}),

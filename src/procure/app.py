@@ -25,6 +25,7 @@ from procure.evaluation.controllers import EvaluationController, OpeningControll
 from procure.finance.controllers import FinanceController, InvoiceController
 from procure.health import HealthController
 from procure.identity.authentication import Authenticator
+from procure.identity.callers.controllers import MeController
 from procure.identity.controllers import (
     ClientController,
     KeyController,
@@ -34,6 +35,7 @@ from procure.identity.controllers import (
     TokenController,
 )
 from procure.identity.failures import Failures
+from procure.identity.invitations.controllers import AcceptanceController, InvitationController
 from procure.identity.oauth import House
 from procure.identity.signing import SigningKeys
 from procure.identity.suspensions.controllers import PersonController, SuspensionController
@@ -81,6 +83,7 @@ ROUTES: list[ControllerRouterHandler] = [
     ClientController,
     SecretController,
     KeyController,
+    AcceptanceController,
     ActionController,
     AwardController,
     BidController,
@@ -90,9 +93,11 @@ ROUTES: list[ControllerRouterHandler] = [
     EnquiryController,
     EvaluationController,
     FinanceController,
+    InvitationController,
     InvoiceController,
     IterationController,
     LotController,
+    MeController,
     OpeningController,
     OutcomeController,
     PersonController,

@@ -22,6 +22,7 @@ NOUNS: list[tuple[str, Mapping[Any, frozenset[Any]], str]] = [
     ("Credential", identity.CREDENTIAL_NEXT, "A secret or key proves nothing from its `expires_at` on."),
     ("Membership", identity.MEMBERSHIP_NEXT, ""),
     ("Person", identity.PERSON_NEXT, ""),
+    ("Invitation", identity.INVITATION_NEXT, "An open invitation can't be accepted from its `expires_at` on."),
     ("Outcome", outcomes.NEXT, ""),
     ("Lot", lots.NEXT, "A published lot is `closed` from `closes_at` on (`lots.rules.status_at`)."),
     (

@@ -14,6 +14,8 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from identity.forging import Key, by, jwt
 
 AUDIENCE = "api://procure"
+#: Those that run, by their own address.
+ISSUING: dict[str, "SignOnServer"] = {}
 
 
 class SignOnServer:
@@ -92,8 +94,10 @@ def issuing() -> Iterator[SignOnServer]:
         server = SignOnServer(listening.server_port)
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
+        ISSUING[server.issuer] = server
         try:
             yield server
         finally:
+            del ISSUING[server.issuer]
             listening.shutdown()
             thread.join()

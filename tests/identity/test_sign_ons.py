@@ -401,6 +401,21 @@ async def test_an_issuer_that_is_away_stops_nobody_whose_key_is_known(ground: Gr
     ok(await ground.ask(ground.issuer.token()))
 
 
+async def test_a_new_key_that_cannot_be_looked_up_is_no_reason_to_log_anybody_out(
+    ground: Ground, clock: list[float]
+) -> None:
+    ok(await ground.ask(ground.issuer.token()))
+    ground.issuer.keys["second"] = ECKey.generate_key("P-256")
+    ground.issuer.behaves = "500"
+    clock[0] += BETWEEN_S
+    problem(await ground.ask(ground.issuer.token(kid="second")), 503, "sign-on-away")
+    problem(await ground.ask(ground.issuer.token(kid="second")), 503, "sign-on-away")
+    ok(await ground.ask(ground.issuer.token()))
+    ground.issuer.behaves = ""
+    clock[0] += BETWEEN_S
+    ok(await ground.ask(ground.issuer.token(kid="second")))
+
+
 async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known(ground: Ground, clock: list[float]) -> None:
     ok(await ground.ask(ground.issuer.token()))
     ground.issuer.behaves = "hangs"
@@ -434,6 +449,8 @@ async def test_an_issuer_that_misbehaves_is_one_that_is_away(ground: Ground, beh
         {"issuer": None},
         {"jwks_uri": "http://keys.example/keys"},
         {"jwks_uri": "file:///etc/passwd"},
+        {"jwks_uri": "https://[::"},
+        {"jwks_uri": "http://["},
         {"jwks_uri": 7},
     ],
 )

@@ -69,6 +69,8 @@ from procure.finance.models import Invoice
 from procure.finance.schemas import InvoiceDraft
 from procure.identity import credentials
 from procure.identity import service as identity
+from procure.identity.invitations import service as invitations
+from procure.identity.invitations.schemas import InvitationDraft
 from procure.identity.models import Client, Membership
 from procure.identity.rules import ClientKind, ClientStatus, MembershipStatus, PersonStatus
 from procure.identity.schemas import KeyDraft, SecretDraft
@@ -413,6 +415,7 @@ async def of_organisations_and_people(at: Scene) -> AsyncGenerator[str]:
         await given_credentials(db, at.people["admin"], one, secrets=number + 1, keys=4 * number)
     at.resources.append(f"{of_buyer}/clients/{at.buyer.approver.client_id}")
     await identity.end_membership(db, operator_, at.buyer.organisation.id, goes.id)
+    await of_invited_people(at, at.people["admin"])
     await of_suspended_people(at, at.people["admin"], operator_)
     passer_by = at.people.pop("supplier who did not bid")
     assert passer_by.organisation_id is not None
@@ -435,6 +438,15 @@ async def of_suspended_people(at: Scene, admin: Actor, operator_: Actor) -> None
     at.resources += [f"/v1/organisations/{of_buyer}/clients/{held.client_id}"]
     at.resources += [f"/v1/organisations/{of_buyer}/members/{membership.id}"]
     at.resources += [f"/v1/persons/{person}" for person in (paused.person_id, at.buyer.finance.person_id)]
+
+
+async def of_invited_people(at: Scene, admin: Actor) -> None:
+    """An invitation that is open, and one that was revoked."""
+    db, of_buyer = at.db, at.buyer.organisation.id
+    draft = convert({"person": {"name": "A new colleague"}, "roles": ["auditor"]}, InvitationDraft)
+    rows = [(await invitations.invite(db, admin, of_buyer, draft))[0] for _ in range(2)]
+    await invitations.revoke(db, admin, of_buyer, rows[1].id, "A slip.")
+    at.resources += [f"/v1/organisations/{of_buyer}/invitations/{row.id}" for row in rows]
 
 
 async def given_credentials(db: AsyncSession, admin: Actor, of: Actor, *, secrets: int, keys: int) -> None:
@@ -617,6 +629,7 @@ BODIES: dict[str, Body] = {
     "addClientKey": _key,
     "addClientSecret": _always({}),
     "addClient": _always({"kind": "service", "name": "A portal", "roles": ["admin"]}),
+    "addInvitation": _always({"person": {"name": "A new colleague"}, "roles": ["admin"]}),
     "addMember": _always({"person": {"name": "A new colleague"}, "roles": ["admin"]}),
     "answerEnquiry": _always({"answer": "Yes."}),
     "askEnquiry": _always({"question": "Which system is it?"}),
@@ -651,6 +664,7 @@ BODIES: dict[str, Body] = {
     "reviseOutcome": _revise_outcome,
     "revokeClient": _always(REASON),
     "revokeClientKey": _always(REASON),
+    "revokeInvitation": _always(REASON),
     "revokeClientSecret": _always(REASON),
     "sendInvoice": _invoice,
     "setPanel": _panel,

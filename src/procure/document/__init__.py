@@ -46,6 +46,15 @@ def config() -> OpenAPIConfig:
             ),
             flows=OAuthFlows(client_credentials=flow),
         ),
+        "sign_on": SecurityScheme(
+            type="http",
+            scheme="bearer",
+            bearer_format="JWT",
+            description=(
+                "An access token of a council's own sign-on (OpenID Connect), where this service is set up to take them. Every operation "
+                "takes it in the place of an access token of its own; this one takes nothing else."
+            ),
+        ),
         "client": SecurityScheme(
             type="http",
             scheme="basic",

@@ -6,17 +6,17 @@ ended membership or a suspended organisation acts on the next request, whatever 
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
 from functools import lru_cache
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from procure.identity import standing
-from procure.identity.errors import NotAMember, OrganisationNotNamed, SignOnUnknown, TokenRefused
+from procure.identity.errors import NotAMember, OrganisationNotNamed, SignOnNeeded, SignOnUnknown, TokenRefused
 from procure.identity.issuers import Issuer, PersonToken, claimed_issuer
-from procure.identity.rules import Standing, check_standing
+from procure.identity.rules import Standing, check_person, check_standing
 from procure.identity.signing import SigningKeys
+from procure.identity.standing import SignedOn
 from procure.identity.tokens import Token, verify
-from procure.kit.actor import Actor, Role
+from procure.kit.actor import Actor, Known, Role
 from procure.kit.clock import wall_now
 from procure.kit.driver import Driver
 from procure.kit.http import Connection
@@ -55,20 +55,32 @@ class Authenticator:
         check_standing(found)
         if _named(connection) not in (None, found.organisation_id):
             raise NotAMember(f"This client acts for another organisation than `{ACTING_FOR}` names; leave it out.")
+        if _is_so(connection, "signing_on"):
+            raise SignOnNeeded(
+                "Send the token of your organisation's own sign-on; an API client has no sign-on to bring."
+            )
         return _actor(connection, _granted(token.scopes, found.roles), found)
 
     async def _person(self, connection: Connection, issuer: Issuer, text: str) -> Actor:
         """By a sign-on: all that the roles of the membership give, in the one organisation that is acted for."""
         token = await self._person_token(issuer, text)
-        connection.app.state.rates.charge_client(
-            connection.scope, uuid5(NAMESPACE_URL, f"{token.issuer} {token.subject}")
-        )
-        known = await standing.of_sign_on(self._driver, token.issuer, token.subject)
+        rates, sign_on = connection.app.state.rates, Known(token.issuer, token.subject)
+        if _is_so(connection, "signing_on"):
+            # Whoever guesses codes is slowed by their address too, however many sign-ons they have.
+            rates.charge_address(connection.scope)
+        rates.charge_client(connection.scope, uuid5(NAMESPACE_URL, " ".join(sign_on)))
+        if _is_so(connection, "signing_on"):
+            return _unplaced(connection, sign_on)
+        known = await standing.of_sign_on(self._driver, *sign_on)
         if known is None:
-            raise SignOnUnknown("You are not known here yet; ask the operator to link your sign-on to you.")
-        found = _chosen(known, _named(connection))
+            raise SignOnUnknown("You are not known here yet; ask an administrator of your organisation to invite you.")
+        named = _named(connection)
+        if named is None and len(known.standings) != 1 and _is_so(connection, "choosing"):
+            check_person(known.person_status)
+            return _unplaced(connection, sign_on, known.person_id)
+        found = _chosen(known, named)
         check_standing(found)
-        return _actor(connection, scopes_of(found.roles), found)
+        return _actor(connection, scopes_of(found.roles), found, sign_on)
 
     async def _person_token(self, issuer: Issuer, text: str) -> PersonToken:
         digest, moment = hashlib.sha256(text.encode()).digest(), wall_now().timestamp()
@@ -127,18 +139,37 @@ def _named(connection: Connection) -> UUID | None:
         raise OrganisationNotNamed(f"`{ACTING_FOR}` is the id of one organisation.") from None
 
 
-def _chosen(known: Sequence[Standing], named: UUID | None) -> Standing:
+def _is_so(connection: Connection, what: str) -> bool:
+    """What `kit.http.authorise` has said of the operation that is asked for."""
+    return bool(connection.scope.get("state", {}).get(what))
+
+
+def _chosen(known: SignedOn, named: UUID | None) -> Standing:
     """The membership in which a person acts: the one that is named, or the only one that there is."""
-    if named is None and len(known) > 1:
-        raise OrganisationNotNamed(f"You belong to several organisations: say in `{ACTING_FOR}` for which you act.")
-    for one in known:
+    if named is None and len(known.standings) > 1:
+        raise OrganisationNotNamed(
+            f"You belong to several organisations: say in `{ACTING_FOR}` for which you act. `GET /v1/me` lists them."
+        )
+    for one in known.standings:
         if named in (None, one.organisation_id):
             return one
     raise NotAMember("You are no member of that organisation." if named else "You are no member of any organisation.")
 
 
-def _actor(connection: Connection, scopes: frozenset[str], found: Standing) -> Actor:
+def _unplaced(connection: Connection, sign_on: Known, person_id: UUID | None = None) -> Actor:
+    """Who came by a sign-on, and acts for nobody yet."""
+    address, request_id = _traced(connection)
+    return Actor(person_id=person_id, sign_on=sign_on, address=address, request_id=request_id)
+
+
+def _traced(connection: Connection) -> tuple[str | None, str | None]:
+    """Where a caller comes from, and with which request."""
     client = connection.scope["client"]
+    return client[0] if client else None, connection.scope.get("state", {}).get("request_id")
+
+
+def _actor(connection: Connection, scopes: frozenset[str], found: Standing, sign_on: Known | None = None) -> Actor:
+    address, request_id = _traced(connection)
     return Actor(
         organisation_id=found.organisation_id,
         kind=found.organisation_kind,
@@ -147,8 +178,9 @@ def _actor(connection: Connection, scopes: frozenset[str], found: Standing) -> A
         roles=found.roles,
         scopes=scopes,
         budget_holder=found.budget_holder,
-        address=client[0] if client else None,
-        request_id=connection.scope.get("state", {}).get("request_id"),
+        sign_on=sign_on,
+        address=address,
+        request_id=request_id,
     )
 
 

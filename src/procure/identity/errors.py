@@ -103,12 +103,47 @@ class IssuerAway(Unavailable):
     """The sign-on that a token is of can't be reached, and its keys are not known: nothing can be said of the token yet."""
 
     slug, title = "sign-on-away", "Sign-on can't be reached"
+    #: No sooner is it asked again (`issuers.BETWEEN_S`).
+    retry_after_s = 10
 
 
 class SignOnUnknown(Forbidden):
-    """The token holds, but no person here is known by it: the operator links a sign-on to its person."""
+    """The token holds, but no person here is known by it: an invitation lets you in.
+
+    Ask an administrator of your organisation for one, and send its code with this token to `POST /v1/invitations/accept`.
+    """
 
     slug, title = "sign-on-unknown", "Nobody is known by this sign-on"
+
+
+class SignOnNeeded(Forbidden):
+    """This is done with the token of a council's own sign-on; an API client's is none."""
+
+    slug, title = "sign-on-needed", "Sign-on needed"
+
+
+class InvitationNotFound(NotFound):
+    """There is no such invitation, or it is not yours to know of."""
+
+    slug, title = "invitation-not-found", "Invitation not found"
+
+
+class InvitationInvalid(Invalid):
+    """The roles do not fit the organisation, the person is not named or no member, or it lasts too long; every fault is listed."""
+
+    slug, title = "invitation-invalid", "Invitation is not valid"
+
+
+class InvitationNotOpen(Conflict):
+    """The invitation has been accepted or revoked already, or has expired."""
+
+    slug, title = "invitation-not-open", "Invitation is not open"
+
+
+class InvitationLimitReached(Conflict):
+    """The organisation has as many open invitations as it may have at once; revoke one first."""
+
+    slug, title = "invitation-limit-reached", "As many invitations as there may be"
 
 
 class OrganisationNotNamed(Malformed):

@@ -70,6 +70,41 @@ class PersonUnlinked(Event, frozen=True, kw_only=True):
     identity_id: UUID
 
 
+class InvitationAdded(Event, frozen=True, kw_only=True):
+    """Somebody was invited into an organisation, or a member to link their sign-on (`person_id`); a name stands beside the entry."""
+
+    type: ClassVar[str] = "invitation.added"
+    object_type: ClassVar[str] = "invitation"
+
+    organisation_id: UUID
+    person_id: UUID | None
+    roles: list[str]
+    budget_holder: bool
+    expires_at: datetime
+
+
+class InvitationRevoked(Event, frozen=True, kw_only=True):
+    """An invitation can't be accepted any more."""
+
+    type: ClassVar[str] = "invitation.revoked"
+    object_type: ClassVar[str] = "invitation"
+
+    organisation_id: UUID
+    reason: str
+
+
+class InvitationAccepted(Event, frozen=True, kw_only=True):
+    """Somebody came by their sign-on, which opens the organisation to them from now on."""
+
+    type: ClassVar[str] = "invitation.accepted"
+    object_type: ClassVar[str] = "invitation"
+
+    organisation_id: UUID
+    person_id: UUID
+    membership_id: UUID
+    identity_id: UUID
+
+
 class PersonSuspended(Event, frozen=True, kw_only=True):
     """The operator suspended a person: they act for no organisation, from the next request on."""
 

@@ -98,6 +98,8 @@ class Issuer:
         self._ring: dict[str, ECKey | OKPKey | RSAKey] = {}
         self._seen_at: float | None = None
         self._tried_at: float | None = None
+        #: Whether the latest look failed: what the issuer has published since its keys were seen can't be known then.
+        self._is_away = False
         self._looking = asyncio.Lock()
 
     async def verify(self, text: str, moment: float) -> PersonToken:
@@ -135,8 +137,10 @@ class Issuer:
                     await self._look()
         if key_id in self._ring:
             return self._ring[key_id]
-        if self._seen_at is None:
-            raise IssuerAway("The sign-on of your organisation can't be reached now, and its keys are not known yet.")
+        if self._is_away or self._seen_at is None:
+            raise IssuerAway(
+                "The sign-on of your organisation can't be reached now, and this key of it is not known yet."
+            )
         raise TokenRefused
 
     def _is_fresh(self) -> bool:
@@ -148,11 +152,12 @@ class Issuer:
             return
         try:
             ring = await self._fetch()
-        except (httpx.HTTPError, msgspec.MsgspecError, ValueError, TimeoutError):
+        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, ValueError, TimeoutError, RecursionError):
+            self._is_away = True
             if self._seen_at is not None and self.clock() - self._seen_at > STALE_MAX_S:
                 self._ring, self._seen_at = {}, None
         else:
-            self._ring, self._seen_at = ring, self.clock()
+            self._ring, self._seen_at, self._is_away = ring, self.clock(), False
         finally:
             self._tried_at = self.clock()
 
@@ -179,12 +184,13 @@ class Issuer:
 
 
 async def _document(client: httpx.AsyncClient, where: str) -> bytes:
-    """At most DOCUMENT_MAX bytes of a 200; redirects are not followed."""
-    async with client.stream("GET", where, headers={"Accept": "application/json"}) as reply:
+    """At most DOCUMENT_MAX bytes of a 200, in no content coding, which could blow them up; redirects are not followed."""
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    async with client.stream("GET", where, headers=headers) as reply:
         if reply.status_code != httpx.codes.OK:
             raise ValueError(reply.status_code)
         body = b""
-        async for part in reply.aiter_bytes():
+        async for part in reply.aiter_raw():
             body += part
             if len(body) > DOCUMENT_MAX:
                 raise ValueError(DOCUMENT_MAX)

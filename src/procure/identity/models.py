@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
+    any_,
     func,
     or_,
 )
@@ -19,12 +20,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from procure.identity.rules import (
     CLIENT_NEXT,
     CREDENTIAL_NEXT,
+    INVITATION_NEXT,
     MEMBERSHIP_NEXT,
     PERSON_NEXT,
     ClientKind,
     ClientStatus,
     CredentialKind,
     CredentialStatus,
+    InvitationStatus,
     MembershipStatus,
     PersonStatus,
     PublicKey,
@@ -49,7 +52,11 @@ class Person(Versioned, Base):
 
 
 class PersonIdentity(Base):
-    """How a sign-on knows a person: the issuer's own, unchanging name of them (`sub`). One person may have several."""
+    """How a sign-on knows a person: the issuer's own, unchanging name of them (`sub`). One person may have several.
+
+    `organisation_ids` are those in which it was accepted by invitation, and the only ones that it opens: no organisation can link a
+    sign-on that acts for another. Null, which the operator's own links have, is every organisation of the person.
+    """
 
     __tablename__ = "person_identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
@@ -58,6 +65,7 @@ class PersonIdentity(Base):
     person_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"), index=True)
     issuer: Mapped[str]
     subject: Mapped[str]
+    organisation_ids: Mapped[list[UUID] | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
 
@@ -77,6 +85,39 @@ class Membership(Versioned, Base):
 
     def move_to(self, status: MembershipStatus) -> None:
         assert status in MEMBERSHIP_NEXT[self.status], f"{self.status} -> {status}"
+        self.status = status
+        self.touch()
+
+
+class Invitation(Versioned, Base):
+    """Into an organisation, for whoever brings its code, of which the hash is kept. `expires_at` is the machine's time.
+
+    `person_id` is the member whose sign-on is to be linked; where it is null, `name`, `roles` and `budget_holder` are what somebody new is
+    going to have.
+    """
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        UniqueConstraint("code_hash"),
+        CheckConstraint("(status = 'accepted') = (accepted_by IS NOT NULL)", name="accepted_by_somebody"),
+        CheckConstraint("(person_id IS NULL) = (name IS NOT NULL)", name="person_or_name"),
+        Index("ix_invitations_organisation_id", "organisation_id", "created_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
+    name: Mapped[str | None]
+    roles: Mapped[list[str]]
+    budget_holder: Mapped[bool] = mapped_column(default=False)
+    code_hash: Mapped[bytes]
+    status: Mapped[InvitationStatus] = mapped_column(default=InvitationStatus.OPEN)
+    accepted_by: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    expires_at: Mapped[datetime]
+
+    def move_to(self, status: InvitationStatus) -> None:
+        assert status in INVITATION_NEXT[self.status], f"{self.status} -> {status}"
         self.status = status
         self.touch()
 
@@ -135,6 +176,12 @@ class Credential(Versioned, Base):
         assert status in CREDENTIAL_NEXT[self.status], f"{self.status} -> {status}"
         self.status = status
         self.touch()
+
+
+def is_opened() -> ColumnElement[bool]:
+    """Whether the sign-on opens the membership: it was linked by the operator, or accepted in that organisation."""
+    accepted = Membership.organisation_id == any_(PersonIdentity.organisation_ids)
+    return or_(PersonIdentity.organisation_ids.is_(None), accepted)
 
 
 def is_live() -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from procure.identity.errors import (
     CredentialLimitReached,
     CredentialNotActive,
     CredentialNotFound,
+    InvitationInvalid,
+    InvitationLimitReached,
+    InvitationNotOpen,
     IsSuspended,
     MembershipInvalid,
     MembershipKnown,
@@ -55,6 +58,14 @@ class PersonStatus(StrEnum):
     SUSPENDED = "suspended"
 
 
+class InvitationStatus(StrEnum):
+    """An open one is worth nothing from its `expires_at` on."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REVOKED = "revoked"
+
+
 class CredentialKind(StrEnum):
     """What a client proves with who it is: a shared secret, or a signature by a key whose public half is registered."""
 
@@ -85,6 +96,18 @@ PERSON_NEXT: dict[PersonStatus, frozenset[PersonStatus]] = {
     PersonStatus.ACTIVE: frozenset({PersonStatus.SUSPENDED}),
     PersonStatus.SUSPENDED: frozenset({PersonStatus.ACTIVE}),
 }
+
+#: One acceptance, and no way back: whoever should come again is invited again.
+INVITATION_NEXT: dict[InvitationStatus, frozenset[InvitationStatus]] = {
+    InvitationStatus.OPEN: frozenset({InvitationStatus.ACCEPTED, InvitationStatus.REVOKED}),
+    InvitationStatus.ACCEPTED: frozenset(),
+    InvitationStatus.REVOKED: frozenset(),
+}
+
+#: How long an invitation may last, by the machine's time as tokens do, and for how long where nobody says.
+INVITATION_DAYS_MAX, INVITATION_DAYS = 30, 14
+#: Of one organisation at once, expired ones aside.
+INVITATIONS_OPEN_MAX = 200
 
 #: As a client's: a credential that was given up may be somebody else's by now.
 CREDENTIAL_NEXT: dict[CredentialStatus, frozenset[CredentialStatus]] = {
@@ -159,10 +182,18 @@ def check_standing(standing: Standing) -> None:
         raise IsSuspended(
             "Your client or your membership is suspended; your organisation's administrator can tell why."
         )
-    if standing.person_status is PersonStatus.SUSPENDED:
-        raise IsSuspended("You are suspended; the operator can tell why.")
-    if standing.organisation_status is not OrganisationStatus.ACTIVE:
+    check_person(standing.person_status)
+    check_organisation(standing.organisation_status)
+
+
+def check_organisation(status: OrganisationStatus) -> None:
+    if status is not OrganisationStatus.ACTIVE:
         raise OrganisationIsSuspended("Your organisation is suspended; the operator has told it why.")
+
+
+def check_person(status: PersonStatus | None) -> None:
+    if status is PersonStatus.SUSPENDED:
+        raise IsSuspended("You are suspended; the operator can tell why.")
 
 
 def check_member(
@@ -172,10 +203,13 @@ def check_member(
     faults = Faults()
     faults.unless(person_named != (person_id is not None), "/person", "one-of", "Give either `person` or `person_id`.")
     _check_roles(faults, kind, roles)
-    faults.unless(
-        not budget_holder or Role.APPROVER in roles, "/budget_holder", "not-approver", "A budget holder is an approver."
-    )
+    _check_budget_holder(faults, roles, budget_holder=budget_holder)
     faults.raise_any(MembershipInvalid)
+
+
+def _check_budget_holder(faults: Faults, roles: Sequence[Role], *, budget_holder: bool) -> None:
+    fits = not budget_holder or Role.APPROVER in roles
+    faults.unless(fits, "/budget_holder", "not-approver", "A budget holder is an approver.")
 
 
 def check_client(
@@ -275,3 +309,51 @@ def check_some_active(statuses: Collection[CredentialStatus]) -> None:
     """Whether there is anything that can be revoked."""
     if CredentialStatus.ACTIVE not in statuses:
         raise CredentialNotFound("The client has none that can be revoked.")
+
+
+def check_invitation(
+    kind: OrganisationKind,
+    roles: Sequence[Role],
+    *,
+    budget_holder: bool,
+    person_named: bool,
+    person_id: UUID | None,
+    is_member: bool,
+    expires_at: datetime | None,
+    now: datetime,
+) -> datetime:
+    """When it ends; raises InvitationInvalid. Of a member (`person_id`) nothing is asked: they keep the roles that they have."""
+    faults = Faults()
+    faults.unless(person_named != (person_id is not None), "/person", "one-of", "Give either `person` or `person_id`.")
+    if person_id is None:
+        faults.unless(bool(roles), "/roles", "required", "Whoever is invited needs at least one role.")
+        _check_roles(faults, kind, roles)
+        _check_budget_holder(faults, roles, budget_holder=budget_holder)
+    else:
+        faults.unless(is_member, "/person_id", "not-a-member", "The person is no member here.")
+        faults.unless(not roles, "/roles", "of-membership", "A member keeps the roles of the membership.")
+        faults.unless(not budget_holder, "/budget_holder", "of-membership", "A member stays what the membership says.")
+    ends_at = now + timedelta(days=INVITATION_DAYS) if expires_at is None else expires_at
+    faults.unless(ends_at > now, "/expires_at", "past", "The expiry has passed already.")
+    at_most = f"An invitation lasts {INVITATION_DAYS_MAX} days at most."
+    faults.unless(ends_at <= now + timedelta(days=INVITATION_DAYS_MAX), "/expires_at", "too-late", at_most)
+    faults.raise_any(InvitationInvalid)
+    return ends_at
+
+
+def check_invitation_room(open_: int) -> None:
+    """Whether there is room for one more; `open_` counts those neither used, revoked nor expired."""
+    if open_ >= INVITATIONS_OPEN_MAX:
+        raise InvitationLimitReached(f"There are {INVITATIONS_OPEN_MAX} open invitations at most; revoke one first.")
+
+
+def check_open(status: InvitationStatus) -> None:
+    if status is not InvitationStatus.OPEN:
+        raise InvitationNotOpen(f"The invitation has been {status} already.")
+
+
+def check_acceptable(status: InvitationStatus, expires_at: datetime, now: datetime) -> None:
+    """Whether it can be accepted still. Who is told has its code, so nobody learns of an invitation here."""
+    check_open(status)
+    if now >= expires_at:
+        raise InvitationNotOpen("The invitation has expired; ask for another one.")

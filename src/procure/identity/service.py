@@ -101,8 +101,21 @@ async def add_member(
         person_id=data.person_id,
     )
     person = await _person(db, actor, organisation.id, data)
+    return await enrol(db, actor, organisation, person, data.roles, budget_holder=data.budget_holder), person
+
+
+async def enrol(
+    db: AsyncSession,
+    actor: Actor,
+    organisation: Organisation,
+    person: Person,
+    roles: Sequence[Role],
+    *,
+    budget_holder: bool,
+) -> Membership:
+    """Make the person a member, for the first time or again; the organisation is locked and the roles are checked."""
     membership = await _join(db, organisation.id, person.id)
-    membership.roles, membership.budget_holder = _stored(data.roles), data.budget_holder
+    membership.roles, membership.budget_holder = stored(roles), budget_holder
     await db.flush()
     event = MembershipAdded(
         object_id=membership.id,
@@ -114,7 +127,7 @@ async def add_member(
     )
     audience = organisations.both(actor, organisation.id)
     await journal.record(db, actor, event, audience, personal={"name": person.name})
-    return membership, person
+    return membership
 
 
 async def _person(db: AsyncSession, actor: Actor, organisation_id: UUID, data: MemberDraft) -> Person:
@@ -157,7 +170,7 @@ def _membership(organisation_id: UUID) -> Select[Membership]:
     return statement.execution_options(populate_existing=True)
 
 
-def _stored(roles: Sequence[Role]) -> list[str]:
+def stored(roles: Sequence[Role]) -> list[str]:
     return sorted({role.value for role in roles})
 
 
@@ -216,7 +229,7 @@ async def add_client(db: AsyncSession, actor: Actor, organisation_id: UUID, data
         person_id=data.person_id,
         kind=data.kind,
         name=data.name,
-        roles=_stored(data.roles),
+        roles=stored(data.roles),
         status=ClientStatus.ACTIVE,
         version=1,
     )

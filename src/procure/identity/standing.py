@@ -14,7 +14,16 @@ import msgspec
 from sqlalchemy import Select, Text, bindparam, cast, exists, select, text
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from procure.identity.models import Client, Credential, Membership, Person, PersonIdentity, RevokedToken, is_live
+from procure.identity.models import (
+    Client,
+    Credential,
+    Membership,
+    Person,
+    PersonIdentity,
+    RevokedToken,
+    is_live,
+    is_opened,
+)
 from procure.identity.rules import ClientStatus, CredentialStatus, MembershipStatus, PersonStatus, PublicKey, Standing
 from procure.kit.actor import OrganisationKind, Role
 from procure.kit.driver import Driver
@@ -45,7 +54,7 @@ _SELECT = (
         ~exists().where(RevokedToken.id == bindparam("token_id", type_=RevokedToken.id.type)),
     )
 )
-#: Each membership of a person that has not ended; one row without any where there is none.
+#: Each membership of a person that has not ended and that this sign-on opens; one row without any where there is none.
 _OF_SIGN_ON = (
     select(
         Person.id.label("person_id"),
@@ -59,7 +68,8 @@ _OF_SIGN_ON = (
     )
     .join(PersonIdentity, PersonIdentity.person_id == Person.id)
     .outerjoin(
-        Membership, (Membership.person_id == Person.id) & (Membership.status != text(f"'{MembershipStatus.ENDED}'"))
+        Membership,
+        (Membership.person_id == Person.id) & (Membership.status != text(f"'{MembershipStatus.ENDED}'")) & is_opened(),
     )
     .outerjoin(Organisation, Organisation.id == Membership.organisation_id)
     .where(
@@ -99,12 +109,22 @@ async def read(driver: Driver, client_id: UUID, token_id: UUID | None = None) ->
     return _standing(client_id, rows[0]) if rows else None
 
 
-async def of_sign_on(driver: Driver, issuer: str, subject: str) -> list[Standing] | None:
-    """A person's standing in each organisation that they belong to; None if nobody is known by this sign-on."""
+@dataclass(frozen=True, slots=True)
+class SignedOn:
+    """Whoever came by a sign-on, and how they stand in each organisation that it opens."""
+
+    person_id: UUID
+    person_status: PersonStatus
+    standings: list[Standing]
+
+
+async def of_sign_on(driver: Driver, issuer: str, subject: str) -> SignedOn | None:
+    """None if nobody is known by this sign-on."""
     rows = await driver.rows(_OF_SIGN_ON_SQL, issuer, subject)
     if not rows:
         return None
-    return [_standing_of_person(row) for row in rows if row["organisation_id"] is not None]
+    standings = [_standing_of_person(row) for row in rows if row["organisation_id"] is not None]
+    return SignedOn(rows[0]["person_id"], PersonStatus(rows[0]["person_status"]), standings)
 
 
 def _standing_of_person(row: Any) -> Standing:

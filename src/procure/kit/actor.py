@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from procure.kit.errors import Forbidden
@@ -29,9 +30,20 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
+class Known(NamedTuple):
+    """How a sign-on knows whoever comes by it: the issuer, and its own unchanging name of them (`sub`)."""
+
+    issuer: str
+    subject: str
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The caller. `person_id` is None for a service client and for the platform's own worker; judgement needs a person."""
+    """The caller. `person_id` is None for a service client and for the platform's own worker; judgement needs a person.
+
+    Who comes by a sign-on has no client. They have no organisation either while they have not said for which they act, and are no
+    person yet while they accept an invitation.
+    """
 
     organisation_id: UUID | None = None
     kind: OrganisationKind | None = None
@@ -42,6 +54,7 @@ class Actor:
     budget_holder: bool = False
     address: str | None = None
     request_id: str | None = None
+    sign_on: Known | None = None
 
     def has(self, role: Role) -> bool:
         return role in self.roles

@@ -115,9 +115,17 @@ def bidding(*, seen: str | None = None) -> dict[str, Any]:
     return {**route, "opt": {**route["opt"], "rate": "bids"}}
 
 
-def known() -> dict[str, Any]:
-    """Keyword arguments of a route that needs a token of whatever scopes: it answers each caller what is theirs."""
-    return {"opt": {"known": True}, "security": [{"oauth2": []}]}
+def known(*, choosing: bool = False) -> dict[str, Any]:
+    """Keyword arguments of a route that needs a token of whatever scopes: it answers each caller what is theirs.
+
+    `choosing`: a person of several organisations need not have said yet for which they act.
+    """
+    return {"opt": {"known": True, "choosing": choosing}, "security": [{"oauth2": []}]}
+
+
+def signing_on(*, key: Key = Key.HONOURED) -> dict[str, Any]:
+    """Keyword arguments of a route for whoever has a sign-on's own token, also if they are nobody here yet; a client's is refused."""
+    return {"opt": {"known": True, "signing_on": True, "key": key}, "security": [{"sign_on": []}]}
 
 
 def public(*, limited: bool = True) -> dict[str, Any]:
@@ -141,6 +149,7 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     handler = request.route_handler
     state = request.scope["state"]
     state["is_confidential"], state["rate"] = bool(handler.opt.get("confidential")), handler.opt.get("rate")
+    state["choosing"], state["signing_on"] = handler.opt.get("choosing", False), handler.opt.get("signing_on", False)
     refuse_unknown_parameters(request, handler)
     scope: Permission | None = handler.opt.get("scope")
     if scope is None and not handler.opt.get("known") and not _has_token(request, handler):
@@ -240,7 +249,7 @@ async def _once(request: Request[Any, Any, Any], handler: BaseRouteHandler, acto
         return None
     scope = request.scope
     said = b"\n".join((request.method.encode(), scope["raw_path"], scope["query_string"], await request.body()))
-    owner = f"{actor.client_id or actor.person_id} {actor.organisation_id}"
+    owner = f"{actor.client_id or actor.person_id or actor.sign_on} {actor.organisation_id}"
     return KeyedRequest.of(key, owner, said, lambda result: _encoded_once(request, result))
 
 
@@ -485,6 +494,7 @@ __all__ = [
     "public",
     "requires",
     "seen_by",
+    "signing_on",
     "with_options",
     "with_request_id",
 ]

@@ -10,7 +10,7 @@ from procure.bids.errors import BidNotFound
 from procure.contracts.errors import ContractNotFound
 from procure.enquiries.errors import EnquiryNotFound
 from procure.finance.errors import InvoiceNotFound
-from procure.identity.errors import ClientNotFound, MembershipNotFound, PersonNotFound
+from procure.identity.errors import ClientNotFound, InvitationNotFound, MembershipNotFound, PersonNotFound
 from procure.insights.actions import delivery, service
 from procure.insights.actions.rules import Act, because
 from procure.insights.actions.schemas import ActionsView, ActionView
@@ -173,6 +173,25 @@ class ActionController(Controller):
         """Each act on the client and its credentials: allowed to you now, or the problems that it would meet."""
         acts = await delivery.of_client(db, actor, organisation_id, client_id)
         return _view(request, acts, organisation_id=organisation_id, client_id=client_id)
+
+    @get(
+        "/organisations/{organisation_id:uuid}/invitations/{invitation_id:uuid}/actions",
+        operation_id="listInvitationActions",
+        summary="See what you may do with an invitation",
+        responses=problems(OrganisationNotFound, InvitationNotFound),
+        **requires(Scope.MEMBERS_MANAGE),
+    )
+    async def of_invitation(
+        self,
+        request: ApiRequest,
+        db: Db,
+        actor: Caller,
+        organisation_id: FromPath[UUID],
+        invitation_id: FromPath[UUID],
+    ) -> ActionsView:
+        """Whether you may revoke it now, or the problems that it would meet."""
+        acts = await delivery.of_invitation(db, actor, organisation_id, invitation_id)
+        return _view(request, acts, organisation_id=organisation_id, invitation_id=invitation_id)
 
     @get(
         "/persons/{person_id:uuid}/actions",

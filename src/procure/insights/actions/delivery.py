@@ -27,6 +27,7 @@ from procure.finance.models import Invoice
 from procure.identity import credentials
 from procure.identity import rules as identity_rules
 from procure.identity import service as identity
+from procure.identity.invitations import service as invitations
 from procure.identity.rules import CredentialKind
 from procure.identity.suspensions import service as suspensions
 from procure.insights.actions.rules import Act, Condition
@@ -188,11 +189,13 @@ async def of_invoice(db: AsyncSession, actor: Actor, invoice_id: UUID) -> list[A
 async def of_organisation(db: AsyncSession, actor: Actor, organisation_id: UUID) -> list[Act]:
     organisation = await organisations.find_organisation(db, actor, organisation_id)
     mine: list[Condition] = [partial(identity.check_own, actor, organisation.id)]
+    room = partial(identity_rules.check_invitation_room, await invitations.open_count(db, organisation.id))
     suspendable = partial(organisation_rules.check_suspendable, organisation.kind, organisation.status)
     reinstatable = partial(organisation_rules.check_reinstatable, organisation.status)
     return [
         Act("addMember", [mine]),
         Act("addClient", [mine]),
+        Act("addInvitation", [mine, [room]]),
         Act("suspendOrganisation", [[suspendable]]),
         Act("reinstateOrganisation", [[reinstatable]]),
     ]
@@ -205,6 +208,11 @@ async def of_member(db: AsyncSession, actor: Actor, organisation_id: UUID, membe
         Act("reinstateMembership", [[partial(identity_rules.check_reinstatable, membership.status)]]),
         Act("endMembership", [[partial(identity_rules.check_endable, membership.status)]]),
     ]
+
+
+async def of_invitation(db: AsyncSession, actor: Actor, organisation_id: UUID, invitation_id: UUID) -> list[Act]:
+    invitation = await invitations.find_invitation(db, actor, organisation_id, invitation_id)
+    return [Act("revokeInvitation", [[partial(identity_rules.check_open, invitation.status)]])]
 
 
 async def of_person(db: AsyncSession, actor: Actor, person_id: UUID) -> list[Act]:

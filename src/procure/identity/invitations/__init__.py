@@ -1,0 +1,1 @@
+"""Invitations into an organisation, accepted by whoever has the code, with the token of their own sign-on."""

@@ -1,6 +1,7 @@
-"""Which sign-on is whose: linked and unlinked by the operator, on the machine itself.
+"""Which sign-on is whose: linked and unlinked by the operator, on the machine itself, for every organisation of the person.
 
-Never by an organisation's admin: whoever could link a sign-on of theirs to a person who works elsewhere too would act as them there.
+An organisation's admin has `invitations`, by which a sign-on opens that organisation alone: whoever could link one of theirs to a person
+who works elsewhere too would act as them there.
 """
 
 from uuid import UUID

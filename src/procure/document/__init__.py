@@ -51,8 +51,8 @@ def config() -> OpenAPIConfig:
             scheme="bearer",
             bearer_format="JWT",
             description=(
-                "An access token of a council's own sign-on (OpenID Connect), read as RFC8725 advises, where this service takes any. Every operation "
-                "takes it in the place of an access token of its own; this one takes nothing else."
+                "An access token of a council's own sign-on (OpenID Connect), read as RFC8725 advises, where this service takes any. "
+                "Every operation takes it in the place of an access token of its own; this one takes nothing else."
             ),
         ),
         "client": SecurityScheme(

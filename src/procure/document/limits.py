@@ -19,7 +19,8 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "RateLimit-Policy": {
         "description": "The policy that this request counts for: `q` requests in `w` seconds, evenly refilled. `client`: of a client"
-        " with a token, or of a person by their sign-on. `address`: of callers without one. `bids`: bids received of one client for one lot.",
+        " with a token, or of a person by their sign-on. `address`: of callers without one. `bids`: bids received of one client for"
+        " one lot.",
         "schema": {"type": "string", "pattern": '^"[a-z]{1,20}";q=[0-9]{1,7};w=[0-9]{1,4}$', "maxLength": 42},
         "example": '"client";q=3000;w=60',
     },

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from build import Council, council, operator, seat, supplier
@@ -19,7 +19,7 @@ from described import client_of
 from identity.issuing import AUDIENCE, SignOnServer
 from insights.scenes import service_client
 from procure.app import create_app
-from procure.identity import rules
+from procure.identity import rules, sign_ons
 from procure.identity import service as identity
 from procure.identity.invitations import service as invitations
 from procure.identity.models import Invitation, Membership, Person, PersonIdentity
@@ -447,3 +447,22 @@ async def test_revoked_or_accepted_but_not_both(world: World) -> None:
             world.call.post(admin, path(admin, made["id"], "revoke"), REASON),
         )
         assert sorted(reply.status_code for reply in replies) == [200, 409]
+
+
+async def test_who_is_unlinked_while_they_come_stays_out(world: World) -> None:
+    async with world.sessions() as db:
+        platform = await operator(db)
+        admins = [await seat(db, (await council(db, name=name)).organisation, Role.ADMIN) for name in "AB"]
+        await db.commit()
+    codes = [ok(await world.call.post(one, path(one), OFFICER), 201)["code"] for one in admins]
+    caller = Actor(sign_on=Known(world.sign_on.issuer, "unlinked meanwhile"))
+    member = ok(await world.call.post(caller, ACCEPT, {"code": codes[0]}))
+    async with world.sessions() as db:
+        person_id = UUID(member["person"]["id"])
+        await sign_ons.unlink(db, platform, person_id, world.sign_on.issuer, "unlinked meanwhile")
+        coming = asyncio.create_task(world.call.post(caller, ACCEPT, {"code": codes[1]}))
+        while not await db.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            assert not coming.done()
+        await db.commit()
+    problem(await coming, 409, "identity-known")
+    assert ok(await world.call.post(caller, ACCEPT, {"code": codes[1]}))["person"]["id"] != str(person_id)

@@ -159,6 +159,8 @@ async def accept(db: AsyncSession, actor: Actor, code: str) -> tuple[Membership,
     rules.check_organisation(organisation.status)
     known = await _identity(db, actor.sign_on)
     person = await _who_comes(db, invitation, known)
+    if await _identity(db, actor.sign_on) is not known:
+        raise IdentityKnown("Your sign-on was linked or unlinked at this moment; try again.")
     rules.check_person(person.status)
     caller = replace(actor, organisation_id=organisation.id, kind=organisation.kind, person_id=person.id)
     membership = await _membership(db, caller, invitation, organisation, person)
@@ -190,10 +192,11 @@ async def _locked_by_code(db: AsyncSession, actor: Actor, code: str) -> tuple[In
 
 
 async def _identity(db: AsyncSession, sign_on: Known) -> PersonIdentity | None:
+    """The link as it is; its person's lock, which `sign_ons` takes first as well, keeps it so."""
     statement = select(PersonIdentity).where(
         PersonIdentity.issuer == sign_on.issuer, PersonIdentity.subject == sign_on.subject
     )
-    return await db.scalar(statement.with_for_update().execution_options(populate_existing=True))
+    return await db.scalar(statement.execution_options(populate_existing=True))
 
 
 async def _who_comes(db: AsyncSession, invitation: Invitation, known: PersonIdentity | None) -> Person:

@@ -67,13 +67,13 @@ class Addresses:
         An inner address that forwards is a proxy which nobody has named, and a named one may say nothing that is an address: with one
         limit for all behind it one caller would shut out the others, so there is none, and a warning.
         """
-        peer = scope["client"]
-        placed = _placed(peer[0]) if peer else None
+        host = scope["client"][0] if scope["client"] else ""
+        placed = _placed(host)
         if placed is None:
             return None
         key, is_inner = placed
         if not scope["state"].get("is_resolved") and _forwards(scope["headers"]):
-            if self._is_named(peer[0]):
+            if self._is_named(host):
                 self._warn("a proxy of PROCURE_TRUSTED_PROXIES names no caller: no limits by address behind it")
                 return None
             if is_inner:

@@ -125,3 +125,80 @@ def test_an_inner_node_is_no_leaf() -> None:
     left, right = merkle.leaf_hash(b"a"), merkle.leaf_hash(b"b")
     root = merkle.root([b"a", b"b"])
     assert not merkle.verify_inclusion(left + right, 0, 1, [], root)
+
+
+def rfc_subproof(m: int, leaves: list[bytes], *, is_whole: bool) -> list[bytes]:
+    """SUBPROOF of section 2.1.4.1, transcribed as it stands."""
+    n = len(leaves)
+    if m == n:
+        return [] if is_whole else [rfc_root(leaves)]
+    k = rfc_split(n)
+    if m <= k:
+        return [*rfc_subproof(m, leaves[:k], is_whole=is_whole), rfc_root(leaves[k:])]
+    return [*rfc_subproof(m - k, leaves[k:], is_whole=False), rfc_root(leaves[:k])]
+
+
+def grown(leaves: list[bytes]) -> tuple[merkle.Frontier, dict[merkle.Node, bytes]]:
+    """The tree appended leaf by leaf, and every node that was completed on the way."""
+    frontier, nodes = merkle.Frontier(), {}
+    for index, leaf in enumerate(leaves):
+        nodes[merkle.Node(0, index)] = merkle.leaf_hash(leaf)
+        nodes.update(frontier.append(merkle.leaf_hash(leaf)))
+    return frontier, nodes
+
+
+def made(parts: list[merkle.Part], nodes: dict[merkle.Node, bytes]) -> list[bytes]:
+    return [merkle.folded([nodes[node] for node in part]) for part in parts]
+
+
+@given(trees)
+def test_a_frontier_that_was_packed_goes_on_as_the_same_tree(leaves: list[bytes]) -> None:
+    frontier, nodes = grown([])
+    for size, leaf in enumerate(leaves, start=1):
+        frontier = merkle.Frontier.unpacked(frontier.size, frontier.packed())
+        nodes.update(frontier.append(merkle.leaf_hash(leaf)))
+        assert (frontier.size, frontier.root()) == (size, rfc_root(leaves[:size]))
+    assert all(
+        hashed == rfc_root(leaves[node.place << node.level :][: 1 << node.level]) for node, hashed in nodes.items()
+    )
+
+
+def test_an_empty_frontier_is_the_empty_tree_and_another_number_of_hashes_is_none() -> None:
+    assert merkle.Frontier().root() == merkle.root([])
+    for size, packed in ((3, bytes(32)), (1, bytes(31)), (0, bytes(32)), (4, b"")):
+        with pytest.raises(ValueError, match="complete subtrees"):
+            merkle.Frontier.unpacked(size, packed)
+
+
+@given(trees, st.data())
+def test_proofs_made_of_stored_nodes_are_those_of_the_rfc(leaves: list[bytes], data: st.DataObject) -> None:
+    _, nodes = grown(leaves)
+    size = data.draw(st.integers(1, len(leaves)))
+    index = data.draw(st.integers(0, size - 1))
+    assert made(merkle.inclusion_parts(index, size), nodes) == rfc_path(index, leaves[:size])
+    old = data.draw(st.integers(1, size))
+    assert made(merkle.consistency_parts(old, size), nodes) == rfc_subproof(old, leaves[:size], is_whole=True)
+
+
+@pytest.mark.parametrize(("old", "new"), [(0, 1), (3, 2), (-1, 4)])
+def test_there_is_no_proof_from_nothing_or_backwards(old: int, new: int) -> None:
+    with pytest.raises(IndexError):
+        merkle.consistency_parts(old, new)
+    assert not merkle.verify_consistency(old, new, b"", b"", [])
+
+
+@given(trees, st.data())
+def test_a_consistency_proof_holds_for_its_two_trees_and_no_others(leaves: list[bytes], data: st.DataObject) -> None:
+    new = len(leaves)
+    old = data.draw(st.integers(1, new))
+    proof = rfc_subproof(old, leaves, is_whole=True)
+    roots = rfc_root(leaves[:old]), rfc_root(leaves)
+    assert merkle.verify_consistency(old, new, *roots, proof)
+    assert not merkle.verify_consistency(old, new, hashlib.sha256(b"x").digest(), roots[1], proof)
+    assert not merkle.verify_consistency(old, new, roots[0], hashlib.sha256(b"x").digest(), proof)
+    assert not merkle.verify_consistency(old, new, *roots, [*proof, bytes(32)])
+    if proof:
+        assert not merkle.verify_consistency(old, new, *roots, proof[:-1])
+        at = data.draw(st.integers(0, len(proof) - 1))
+        changed = [*proof[:at], bytes(one ^ 1 for one in proof[at]), *proof[at + 1 :]]
+        assert not merkle.verify_consistency(old, new, *roots, changed)

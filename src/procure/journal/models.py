@@ -1,10 +1,22 @@
-"""Two insert-only tables: the entries, and beside them what is personal and may one day be erased."""
+"""Insert-only tables: the entries and what of them is personal; and what the sealer makes of them, the public order and its tree."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Dialect, ForeignKey, Identity, Index, Text, cast, func, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Dialect,
+    ForeignKey,
+    Identity,
+    Index,
+    SmallInteger,
+    Text,
+    cast,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -36,6 +48,7 @@ class JournalEntry(Base):
     __table_args__ = (
         Index("ix_journal_entries_object", "object_type", "object_id", "id"),
         Index("ix_journal_entries_hold", "hold", postgresql_where=text("hold IS NOT NULL")),
+        Index("ix_journal_entries_order", "cluster", "xid"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -76,6 +89,49 @@ class JournalHoldEnd(Base):
     """A hold's end, written once by what ends it (a lot's seal, or its cancellation)."""
 
     __tablename__ = "journal_hold_ends"
+    __table_args__ = (Index("ix_journal_hold_ends_order", "cluster", "xid"),)
 
     hold: Mapped[UUID] = mapped_column(primary_key=True)
     ended_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    xid: Mapped[int] = mapped_column(BigInteger, server_default=text("app_xid()"))
+    cluster: Mapped[int] = mapped_column(BigInteger, server_default=text("app_cluster()"))
+
+
+class JournalPosition(Base):
+    """An entry's place in the one public order, from 1 on without a gap, and the hash of its leaf (`journal.documents`)."""
+
+    __tablename__ = "journal_positions"
+
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("journal_entries.id"), unique=True)
+    leaf_hash: Mapped[bytes]
+
+
+class JournalNode(Base):
+    """A complete subtree of the positions' tree, of each eighth level: a proof folds 255 hashes of a level at most, never all leaves."""
+
+    __tablename__ = "journal_nodes"
+
+    level: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[bytes]
+
+
+class JournalCheckpoint(Base):
+    """The tree as it was after one batch: its size, its root, the signed note that says so; and how far the sealer had come.
+
+    Ordered are all entries of `cluster` whose xid is below `below`, and those below `until` up to the id `last_id` while a batch
+    did not hold them all.
+    """
+
+    __tablename__ = "journal_checkpoints"
+
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes]
+    frontier: Mapped[bytes]
+    note: Mapped[str]
+    sealed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    cluster: Mapped[int] = mapped_column(BigInteger)
+    below: Mapped[int] = mapped_column(BigInteger)
+    until: Mapped[int | None] = mapped_column(BigInteger)
+    last_id: Mapped[int] = mapped_column(BigInteger)

@@ -41,7 +41,10 @@ from procure.identity.signing import SigningKeys
 from procure.identity.suspensions.controllers import PersonController, SuspensionController
 from procure.insights.actions.controllers import ActionController
 from procure.insights.tasks.controllers import TaskController
+from procure.journal import sealer
+from procure.journal.controllers import ChangeController, JournalController
 from procure.journal.service import record_refusal
+from procure.journal.tail import Tail
 from procure.kit import clock, logs
 from procure.kit.coding import with_coding
 from procure.kit.db import Sessions, make_engine, make_readers, make_sessions, transaction
@@ -60,6 +63,7 @@ from procure.kit.http import (
     with_request_id,
 )
 from procure.kit.intake import with_limits, with_whole_body
+from procure.kit.listening import Bell, with_bell
 from procure.kit.problems import HANDLERS
 from procure.kit.rates import Rates, with_rates
 from procure.kit.settings import Settings, SettingsFault
@@ -87,6 +91,7 @@ ROUTES: list[ControllerRouterHandler] = [
     ActionController,
     AwardController,
     BidController,
+    ChangeController,
     ContractController,
     DeliverableController,
     EndingController,
@@ -96,6 +101,7 @@ ROUTES: list[ControllerRouterHandler] = [
     InvitationController,
     InvoiceController,
     IterationController,
+    JournalController,
     LotController,
     MeController,
     OpeningController,
@@ -146,6 +152,7 @@ def create_app(
                 "record": record_refusal,
                 "sessions": sessions,
                 "settings": settings,
+                "tail": (tail := Tail(settings.database_url, readers)),
                 "vault": vault,
             }
         ),
@@ -163,13 +170,15 @@ def create_app(
         response_class=ApiResponse,
         request_max_body_size=settings.body_max_bytes,
         openapi_config=document.config(),
-        lifespan=[_running(engine, driver, settings)] if engine else [],
+        lifespan=[_running(engine, driver, tail, settings)] if engine else [],
         logging_config=None,
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
     answering = with_request_id(
         with_coding(with_limits(with_rates(with_options(with_whole_body(app.asgi_handler)), rates)))
     )
+    if engine:  # the connections are ours, and nobody's who looks inside one transaction
+        answering = with_bell(answering, Bell(driver, sealer.ENTRIES))
     app.asgi_handler = with_headers(answering, app.cors_config, is_tls=settings.base_url.startswith("https:"))
     return app
 
@@ -204,12 +213,13 @@ def _given(engine: AsyncEngine | None) -> AsyncEngine:
 
 
 def _running(
-    engine: AsyncEngine, driver: Driver, settings: Settings
+    engine: AsyncEngine, driver: Driver, tail: Tail, settings: Settings
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None]:
         await _refuse_a_sandboxs_database(make_sessions(engine), settings)
         yield
+        await tail.close()
         await driver.close()
         await engine.dispose()
 

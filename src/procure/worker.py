@@ -19,12 +19,15 @@ from procure.app import vault_clock
 from procure.evaluation.opening import seal_due
 from procure.health import check_ready
 from procure.identity import remembered
+from procure.journal.notes import origin_of
+from procure.journal.sealer import BATCH_MAX, ENTRIES, LOOK_S, SPACING_S, Sealer
 from procure.journal.service import record_refusal
 from procure.kit import idempotency, logs
 from procure.kit.backoff import Backoff
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
 from procure.kit.driver import SessionDriver
 from procure.kit.errors import Fact
+from procure.kit.listening import Listener
 from procure.kit.settings import Settings, SettingsFault
 from procure.lots.models import Lot
 from procure.vault.keyring import FileKeyring
@@ -32,8 +35,8 @@ from procure.vault.keys import Vault
 
 log = structlog.get_logger(__name__)
 
-#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile.
-POOL_SIZE = 2
+#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile, one for the sealer.
+POOL_SIZE = 3
 #: Longest pause between looks at a database that is away.
 BACKOFF_MAX_S = 10.0
 #: What a job in hand gets to finish when the worker is stopped; then its transaction is rolled back.
@@ -123,7 +126,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     sessions = make_sessions(engine)
     try:
         vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
-        await _until(stop, _rounds(settings, sessions, jobs(sessions, vault), stop))
+        await _until(
+            stop,
+            _rounds(settings, sessions, jobs(sessions, vault), stop),
+            _sealing(settings, sessions, Sealer(vault, origin_of(settings.base_url)), stop),
+        )
     finally:
         await engine.dispose()
 
@@ -139,6 +146,25 @@ async def _rounds(settings: Settings, sessions: Sessions, all_jobs: list[Job], s
         else:
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
         await _pause(stop, pause_s)
+
+
+async def _sealing(settings: Settings, sessions: Sessions, sealer: Sealer, stop: asyncio.Event) -> None:
+    """The journal's positions: as soon as it is told of entries, and within a second of any that it was not told of."""
+    listener, backoff_s = Listener(settings.database_url, ENTRIES), SPACING_S
+    try:
+        while not stop.is_set():
+            try:
+                async with transaction(sessions, record_refusal) as db:
+                    placed = await sealer.seal(db)
+                backoff_s = SPACING_S
+            except Exception:
+                log.exception("job failed", job="positions")
+                placed, backoff_s = None, min(2 * backoff_s, BACKOFF_MAX_S)
+            if placed != BATCH_MAX:
+                await _pause(stop, backoff_s if placed or placed is None else 0)
+                await listener.wait(LOOK_S)
+    finally:
+        await listener.close()
 
 
 async def _is_ready(settings: Settings, sessions: Sessions) -> bool:
@@ -161,18 +187,19 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
-    """Do `work` until it ends or `stop` is set and the grace is over."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+async def _until(stop: asyncio.Event, *works: Coroutine[None, None, None]) -> None:
+    """Do all `works` until one ends or `stop` is set and the grace is over."""
+    working, stopping = {asyncio.create_task(work) for work in works}, asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({working}, timeout=GRACE_S)
+        await asyncio.wait({*working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(working, timeout=GRACE_S)
     finally:
-        stopping.cancel()
-        working.cancel()
-        await asyncio.gather(working, stopping, return_exceptions=True)
-    if working.done() and not working.cancelled():
-        working.result()
+        for one in (stopping, *working):
+            one.cancel()
+        await asyncio.gather(stopping, *working, return_exceptions=True)
+    for one in working:
+        if one.done() and not one.cancelled():
+            one.result()
 
 
 async def _serve(settings: Settings) -> None:

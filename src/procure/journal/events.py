@@ -24,6 +24,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     object_version: int | None = None
 
 
+def types_of(base: type[Event] = Event) -> frozenset[str]:
+    """Every type of change that there is in this process."""
+    own = {base.__dict__["type"]} if "type" in base.__dict__ else set()
+    return frozenset(own).union(*(types_of(one) for one in base.__subclasses__()))
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Who may ever read the entry, fixed when it is recorded; later disclosure is a new entry.

@@ -13,7 +13,7 @@ Transaction ids mean nothing in another cluster. After a restore, what the old c
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from sqlalchemy import TextClause, text
@@ -22,16 +22,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from procure.journal import notes
 from procure.journal.documents import COLUMNS, hashed
 from procure.journal.notes import Checkpoint, Notary
+from procure.journal.trees import STORED_LEVELS
 from procure.kit.merkle import Frontier
 
 log = structlog.get_logger(__name__)
 
 #: Entries of one batch: what one transaction and one signature are for while much waits.
 BATCH_MAX = 2000
-#: Nodes are stored of each eighth level.
-STORED_LEVELS: Final = 8
-#: Whom the database tells of new positions, with the size of the tree.
-CHANNEL = "procure_positions"
+#: Channels of the database: sealers are told that there are new entries, readers that there are new positions.
+ENTRIES, POSITIONS = "procure_entries", "procure_positions"
+#: Batches are this far apart at least: each is a checkpoint, and is kept for good.
+SPACING_S = 0.5
+#: How often a sealer looks though nobody has told it of anything.
+LOOK_S = 1.0
 #: How long an entry may wait for a position before that is told of.
 LATE_S = 5.0
 _LOCK_KEY = -(1 << 62)  # below zero, where no lot's lock is, and below all that a request's key may have
@@ -146,7 +149,7 @@ class Sealer:
             **asdict(reached),
         }
         await db.execute(_KEEP, values)
-        await db.execute(_TELL, {"channel": CHANNEL, "size": str(checkpoint.size)})
+        await db.execute(_TELL, {"channel": POSITIONS, "size": str(checkpoint.size)})
 
 
 async def _last(db: AsyncSession) -> tuple[_Reached, Frontier]:

@@ -23,6 +23,7 @@ class Scope(StrEnum):
     BIDS_OPEN = "bids:open"
     BIDS_READ = "bids:read"
     BIDS_SUBMIT = "bids:submit"
+    CHANGES_READ = "changes:read"
     CLIENTS_MANAGE = "clients:manage"
     CONTRACTS_ACCEPT = "contracts:accept"
     CONTRACTS_COMPLETE = "contracts:complete"
@@ -63,7 +64,7 @@ _READS = {
     Scope.OUTCOMES_READ,
 }
 
-ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
+_OWN: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset({Scope.CLIENTS_MANAGE, Scope.MEMBERS_MANAGE, Scope.ORGANISATIONS_READ}),
     Role.APPROVER: frozenset(
         _READS
@@ -130,6 +131,10 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     ),
     Role.VIEWER: frozenset(_READS | {Scope.FINANCE_READ}),
 }
+
+
+#: Changes are everybody's to read: each entry of the journal says itself who may see it.
+ROLE_SCOPES = {role: scopes | {Scope.CHANGES_READ} for role, scopes in _OWN.items()}
 
 
 def scopes_of(roles: frozenset[Role]) -> frozenset[str]:

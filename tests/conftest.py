@@ -5,8 +5,10 @@ needs several connections: races, journal readers, refusals beside a held lock.
 """
 
 import itertools
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -153,6 +155,7 @@ class World:
         return Call(self.client, self.app)
 
 
+Worlds = Callable[[Path], AbstractAsyncContextManager[World]]
 _numbers = itertools.count(1)
 
 
@@ -163,8 +166,8 @@ def sign_on() -> Generator[SignOnServer]:
         yield server
 
 
-@pytest.fixture
-async def world(sandboxed: Urls, tmp_path: Path, sign_on: SignOnServer) -> AsyncGenerator[World]:
+@asynccontextmanager
+async def new_world(sandboxed: Urls, sign_on: SignOnServer, folder: Path) -> AsyncGenerator[World]:
     """Cloned from the migrated database, dropped afterwards."""
     name = f"world_{next(_numbers)}"
     admin = create_async_engine(sandboxed.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
@@ -175,7 +178,7 @@ async def world(sandboxed: Urls, tmp_path: Path, sign_on: SignOnServer) -> Async
     sessions = make_sessions(engine)
     settings = Settings(
         database_url=urls.app,
-        keys_path=tmp_path / "keys",
+        keys_path=folder / "keys",
         base_url=BASE_URL,
         sandbox=True,
         log_level="error",
@@ -191,3 +194,15 @@ async def world(sandboxed: Urls, tmp_path: Path, sign_on: SignOnServer) -> Async
     async with admin.connect() as connection:
         await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     await admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def worlds(sandboxed: Urls, sign_on: SignOnServer) -> Worlds:
+    """For a world that several tests share and none alters."""
+    return partial(new_world, sandboxed, sign_on)
+
+
+@pytest.fixture
+async def world(worlds: Worlds, tmp_path: Path) -> AsyncGenerator[World]:
+    async with worlds(tmp_path) as world:
+        yield world

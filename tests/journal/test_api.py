@@ -329,6 +329,8 @@ async def test_listeners_share_what_is_read_and_each_hears_what_is_theirs(stream
         await asyncio.gather(*(ear.heard("for all") for ear in (anybody, officer, other)))
         assert b"for the buyer" in officer.sent
         assert b"for the buyer" not in anybody.sent + other.sent
+        await placed(world, whistled("once more"))
+        await asyncio.gather(*(ear.heard("once more") for ear in (anybody, officer, other)))
         assert world.app.state.tail._kept
 
 

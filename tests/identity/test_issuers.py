@@ -13,6 +13,7 @@ from described import client_of
 from identity.forging import encoded
 from identity.issuing import AUDIENCE, SignOnServer
 from identity.test_sign_ons import PATH, Ground, clock, ground, issuer
+from kit.test_rates import eventually
 from procure.app import create_app
 from procure.identity.issuers import BETWEEN_S, STALE_MAX_S
 from procure.kit.db import Sessions
@@ -92,8 +93,7 @@ async def test_keys_that_are_too_old_let_nobody_in_while_they_are_looked_for(
     assert await asyncio.to_thread(ground.issuer.is_asked.wait, 60)
     second = asyncio.create_task(ground.ask(ground.issuer.token(jti="another")))
     looking = ground.app.state.authenticate._issuers[ground.issuer.issuer]._looking
-    while not (second.done() or looking._waiters):
-        await asyncio.sleep(0)
+    await eventually(lambda: second.done() or bool(looking._waiters))
     assert not second.done()
     ground.issuer.keys = {"second": ECKey.generate_key("P-256")}
     ground.issuer.behaves = "500"

@@ -75,9 +75,12 @@ class Rates:
         if self._address is not None and (key := self.addresses.key(scope)) is not None:
             self._address.tell(scope, self._address.buckets.take(key, monotonic()))
 
-    def charge_client(self, scope: Scope, client_id: UUID) -> None:
-        """Of a client whose token holds, before anything is asked of the database; raises TooManyRequests."""
-        if scope["state"].get("rate") == "bids":
+    def charge_client(self, scope: Scope, client_id: UUID, *, may_bid: bool = True) -> None:
+        """Of a client whose token holds, before anything is asked of the database; raises TooManyRequests.
+
+        `may_bid`: whether its token lets it; what it can't do anyway counts as all else that it asks.
+        """
+        if may_bid and scope["state"].get("rate") == "bids":
             self._look_at_bids(scope, client_id)
         elif self._client is not None:
             self._client.tell(scope, self._client.buckets.take(client_id, monotonic()))

@@ -446,7 +446,7 @@ async def test_a_worker_without_sandbox_seals_nothing_in_a_sandboxs_database(wor
     """Its clock could have been moved by anybody: no deadline of it is one."""
     lot = await small_lot(world)
     await come(world, lot.closes_at)
-    strict = msgspec.structs.replace(world.settings, sandbox=False, worker_interval_s=0.02)
+    strict = msgspec.structs.replace(world.settings, sandbox=False, mail_url="", worker_interval_s=0.02)
     with heard() as said:
         async with running(world, strict):
 

@@ -6,7 +6,7 @@ nobody has to approve, and clears up.
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -85,7 +85,7 @@ def jobs(sessions: Sessions, vault: Vault) -> list[Job]:
 
 def post_jobs(sessions: Sessions, post: Post | None) -> list[Job]:
     """Apart from the others, which shall wait for no mail server."""
-    return [Job("mail", 0.0, partial(deliver_due, sessions, post))]
+    return [] if post is None else [Job("mail", 0.0, partial(deliver_due, sessions, post))]
 
 
 async def sweep_orphan_keys(sessions: Sessions, vault: Vault) -> None:
@@ -139,22 +139,21 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     sessions = make_sessions(engine)
     try:
         vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
-        rounds = (jobs(sessions, vault), post_jobs(sessions, post_of(settings)))
-        await _until(stop, _together(*(_rounds(settings, sessions, one, stop) for one in rounds)))
+        loops = {"deadlines": jobs(sessions, vault), "post": post_jobs(sessions, post_of(settings))}
+        rounds = [_rounds(settings, sessions, name, all_jobs, stop) for name, all_jobs in loops.items() if all_jobs]
+        await _until(stop, _together(rounds))
     finally:
         await engine.dispose()
 
 
-async def _together(*work: Coroutine[None, None, None]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for one in work:
-            group.create_task(one)
+async def _together(work: Sequence[Coroutine[None, None, None]]) -> None:
+    await asyncio.gather(*work)
 
 
-async def _rounds(settings: Settings, sessions: Sessions, all_jobs: list[Job], stop: asyncio.Event) -> None:
+async def _rounds(settings: Settings, sessions: Sessions, name: str, all_jobs: list[Job], stop: asyncio.Event) -> None:
     is_ready, pause_s = False, settings.worker_interval_s
     while not stop.is_set():
-        is_ready = is_ready or await _is_ready(settings, sessions)
+        is_ready = is_ready or await _is_ready(settings, sessions, name)
         if is_ready:
             pause_s = settings.worker_interval_s
             # Whatever failed may be the database's doing: look at it again before the next round.
@@ -164,7 +163,7 @@ async def _rounds(settings: Settings, sessions: Sessions, all_jobs: list[Job], s
         await _pause(stop, pause_s)
 
 
-async def _is_ready(settings: Settings, sessions: Sessions) -> bool:
+async def _is_ready(settings: Settings, sessions: Sessions, name: str) -> bool:
     try:
         async with sessions() as db:
             revision = await check_ready(db, sandboxed=settings.sandbox)
@@ -173,7 +172,7 @@ async def _is_ready(settings: Settings, sessions: Sessions) -> bool:
             "database not ready", error=type(error).__name__, detail=error.detail if isinstance(error, Fact) else None
         )
         return False
-    log.info("worker ready", revision=revision)
+    log.info("worker ready", jobs=name, revision=revision)
     return True
 
 

@@ -58,10 +58,8 @@ class Claimed:
     attempts: int
 
 
-async def deliver_due(sessions: Sessions, post: Post | None) -> None:
+async def deliver_due(sessions: Sessions, post: Post) -> None:
     """Send what is due, until something fails: what stands in the way of one letter mostly does in the way of the others."""
-    if post is None:
-        return
     for _ in range(BATCH_MAX):
         claimed = await _claim(sessions)
         if claimed is None or not await _deliver(sessions, post, claimed):

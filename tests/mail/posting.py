@@ -91,16 +91,25 @@ async def mail_server(
     await server.wait_closed()
 
 
+@dataclass
+class SilentServer:
+    """One that takes connections and never says a word; `met` once it has one."""
+
+    port: int = 0
+    met: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @asynccontextmanager
-async def silent_server() -> AsyncGenerator[int]:
-    """The port of one that takes connections and never says a word."""
-    open_: list[asyncio.StreamWriter] = []
+async def silent_server() -> AsyncGenerator[SilentServer]:
+    found, open_ = SilentServer(), list[asyncio.StreamWriter]()
 
     async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         open_.append(writer)
+        found.met.set()
 
     server = await asyncio.start_server(hold, HOST, 0)
-    yield server.sockets[0].getsockname()[1]
+    found.port = server.sockets[0].getsockname()[1]
+    yield found
     server.close()
     for writer in open_:
         writer.transport.abort()

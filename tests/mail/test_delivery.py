@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
 from conftest import World
-from mail.posting import HOST, LOGIN, MailServer, certified, mail_server, silent_server
+from mail.posting import HOST, LOGIN, MailServer, SilentServer, certified, mail_server, silent_server
 from procure import worker
 from procure.kit.clock import wall_now
 from procure.kit.db import Sessions
@@ -33,10 +33,9 @@ LETTER = Letter(to="director@supplier.example", subject="A code", text="The code
 DAY = timedelta(days=1)
 
 
-def by(server: int | MailServer, settings: Settings, **changes: Any) -> Post:
+def by(server: MailServer | SilentServer, settings: Settings, **changes: Any) -> Post:
     """The post by a server on this machine, without TLS unless it is said."""
-    port = server if isinstance(server, int) else server.port
-    route = MailRoute(**{"sender": SENDER, "host": HOST, "port": port, "tls": "none", **changes})
+    route = MailRoute(**{"sender": SENDER, "host": HOST, "port": server.port, "tls": "none", **changes})
     return Post(route, MailKey(settings.keys_path))
 
 
@@ -105,7 +104,7 @@ async def test_what_waits_can_be_read_by_nobody_without_the_key(
 
 
 async def test_a_letter_can_not_be_put_in_the_place_of_another(db: AsyncSession, settings: Settings) -> None:
-    post = by(1, settings)
+    post = by(MailServer(), settings)
     for to in ("one@supplier.example", "other@supplier.example"):
         await write(db, post, msgspec.structs.replace(LETTER, to=to))
     one, other = await waiting(db)
@@ -225,8 +224,8 @@ async def test_a_server_that_says_nothing_is_left_after_a_while(
     db: AsyncSession, sessions: Sessions, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "SEND_MAX_S", 0.2)
-    async with silent_server() as port:
-        post = by(port, settings)
+    async with silent_server() as server:
+        post = by(server, settings)
         for _ in range(3):
             await write(db, post)
         with capture_logs() as said:
@@ -236,9 +235,9 @@ async def test_a_server_that_says_nothing_is_left_after_a_while(
 
 
 async def test_a_server_that_is_away_loses_nothing(db: AsyncSession, sessions: Sessions, settings: Settings) -> None:
-    async with silent_server() as port:
+    async with silent_server() as server:
         pass
-    post = by(port, settings)
+    post = by(server, settings)
     await write(db, post)
     await delivery.deliver_due(sessions, post)
     assert [row.attempts for row in await waiting(db)] == [1]
@@ -288,14 +287,13 @@ async def test_workers_beside_each_other_send_each_letter_once(world: World) -> 
 async def test_no_connection_of_the_database_waits_for_a_mail_server(world: World) -> None:
     """An open transaction would hold back the journal's positions."""
     idle = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL")
-    async with silent_server() as port, world.sessions() as db:
-        post = by(port, world.settings)
+    async with silent_server() as server, world.sessions() as db:
+        post = by(server, world.settings)
         await write(db, post)
         sending = asyncio.create_task(delivery.deliver_due(world.sessions, post))
-        while not (await waiting(db))[0].attempts:
-            await db.rollback()
-        await db.rollback()
+        await asyncio.wait_for(server.met.wait(), 10)
         assert await db.scalar(idle) == 1, "this one"
+        assert [row.attempts for row in await waiting(db)] == [1]
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
 

@@ -32,6 +32,8 @@ class MailServer:
     to_message: str = "250 OK"
     #: Ends the connection where a message would be answered, having kept it.
     drops: bool = False
+    #: What it never answers: DATA or QUIT.
+    hangs_at: str = ""
 
     @property
     def messages(self) -> list[EmailMessage]:
@@ -45,12 +47,19 @@ class MailServer:
         return self.to_recipient
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the same
+        if self.hangs_at == "DATA":
+            await asyncio.Event().wait()
         if self.to_message.startswith("2"):
             self.envelopes.append(envelope)
         if self.drops:
             assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
         return self.to_message
+
+    async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802 - the same
+        if self.hangs_at == "QUIT":
+            await asyncio.Event().wait()
+        return "221 Bye"
 
 
 def read(content: bytes | str | None) -> EmailMessage:

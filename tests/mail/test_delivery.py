@@ -141,7 +141,7 @@ async def test_nothing_is_sent_to_a_server_that_can_not_show_who_it_is(
     context, _ = certified(tmp_path)
     given: dict[str, ssl.SSLContext] = {"start_tls" if kind == "starttls" else "tls": context}
     async with mail_server(**given) as server:
-        post = by(server, settings, tls=kind)
+        post = by(server, settings, tls=kind, username=LOGIN.login.decode(), password=LOGIN.password.decode())
         await write(db, post)
         with capture_logs() as said:
             await delivery.deliver_due(sessions, post)
@@ -229,9 +229,32 @@ async def test_a_server_that_says_nothing_is_left_after_a_while(
         for _ in range(3):
             await write(db, post)
         with capture_logs() as said:
-            await delivery.deliver_due(sessions, post)
+            await asyncio.wait_for(delivery.deliver_due(sessions, post), 5)
     assert [one["final"] for one in said] == [False], "the others wait for the next round"
     assert sorted(row.attempts for row in await waiting(db)) == [0, 0, 1]
+
+
+async def test_a_server_that_falls_silent_with_a_letter_in_hand_is_left_as_soon(
+    db: AsyncSession, sessions: Sessions, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "SEND_MAX_S", 0.5)
+    async with mail_server() as server:
+        server.hangs_at, post = "DATA", by(server, settings)
+        await write(db, post)
+        await asyncio.wait_for(delivery.deliver_due(sessions, post), 5)
+    assert [row.attempts for row in await waiting(db)] == [1]
+
+
+async def test_a_letter_that_was_taken_is_not_sent_again_for_want_of_a_goodbye(
+    db: AsyncSession, sessions: Sessions, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "LEAVE_MAX_S", 0.2)
+    async with mail_server() as server:
+        server.hangs_at, post = "QUIT", by(server, settings)
+        await write(db, post)
+        await asyncio.wait_for(delivery.deliver_due(sessions, post), 5)
+    assert len(server.envelopes) == 1
+    assert await waiting(db) == []
 
 
 async def test_a_server_that_is_away_loses_nothing(db: AsyncSession, sessions: Sessions, settings: Settings) -> None:

@@ -7,6 +7,7 @@ letter twice for that has the same `Message-ID` twice.
 
 import asyncio
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 #: Letters of one round at most; the rest goes in the next.
 BATCH_MAX = 50
 #: What one attempt may take altogether. Well below PAUSE_MIN_S, which keeps others from a letter in hand.
-SEND_MAX_S = 30.0
+SEND_MAX_S, LEAVE_MAX_S = 30.0, 2.0
 #: From one attempt to the next: a minute, then twice as long each time, up to an hour (RFC 5321, section 4.5.4.1, asks for patience).
 PAUSE_MIN_S, PAUSE_MAX_S = 60, 3600
 _CLAIM = text("""
@@ -77,8 +78,7 @@ async def _deliver(sessions: Sessions, post: Post, claimed: Claimed) -> bool:
     said = {"mail": str(claimed.id), "attempts": claimed.attempts}
     try:
         letter = msgspec.msgpack.decode(post.key.open(claimed.id, claimed.sealed), type=Letter)
-        async with asyncio.timeout(SEND_MAX_S):
-            await _send(post.route, claimed.id, letter)
+        await _send(post.route, claimed.id, letter)
     except (aiosmtplib.SMTPException, OSError, TimeoutError, Unreadable) as error:
         log.warning("mail not sent", error=type(error).__name__, code=_code(error), final=is_final(error), **said)
         if not is_final(error):
@@ -114,18 +114,32 @@ def _code(error: Exception) -> int | None:
 
 
 async def _send(route: MailRoute, id_: UUID, letter: Letter) -> None:
+    """Raises TimeoutError after SEND_MAX_S. How the server takes leave is of no account: the letter is its own by then."""
     message = message_of(route, id_, letter)
     if route.folder is not None:
         await asyncio.to_thread(_file, route.folder, id_, message.as_bytes())
         return
+    client = _client(route)
+    try:
+        async with asyncio.timeout(SEND_MAX_S):
+            await client.connect()
+            await client.send_message(message)
+        with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+            async with asyncio.timeout(LEAVE_MAX_S):
+                await client.quit()
+    finally:
+        # Not the client's own `async with`: it says goodbye to a server that says nothing, and waits for its answer.
+        client.close()
+
+
+def _client(route: MailRoute) -> aiosmtplib.SMTP:
     login: dict[str, Any] = {"username": route.username, "password": route.password} if route.username else {}
-    await aiosmtplib.send(
-        message,
+    return aiosmtplib.SMTP(
         hostname=route.host,
         port=route.port,
         use_tls=route.tls == "implicit",
         start_tls=route.tls == "starttls",
-        timeout=SEND_MAX_S,
+        timeout=None,  # one bound for all of it, and not one for each step
         **login,
     )
 

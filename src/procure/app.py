@@ -175,7 +175,7 @@ def create_app(
     answering = with_request_id(
         with_coding(with_limits(with_rates(with_options(with_whole_body(app.asgi_handler)), rates)))
     )
-    app.asgi_handler = with_headers(answering, is_tls=settings.base_url.startswith("https:"))
+    app.asgi_handler = with_headers(answering, app.cors_config, is_tls=settings.base_url.startswith("https:"))
     return app
 
 

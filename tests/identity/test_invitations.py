@@ -397,6 +397,14 @@ async def test_there_are_so_many_open_ones_at_most(ground: Ground, monkeypatch: 
     await ground.invite(ground.other_admin)
 
 
+async def test_a_service_client_invites_nobody(ground: Ground) -> None:
+    """Whoever accepts acts as a person: the client's own sign-on would be the second of four eyes."""
+    machine = await service_client(ground.db, ground.admin, Role.ADMIN)
+    for draft in (OFFICER, {"person_id": str(ground.here.approver.person_id)}):
+        problem(await ground.call.post(machine, path(ground.admin), draft), 403, "person-needed")
+    assert ok(await ground.call.get(machine, path(ground.admin)))["items"] == []
+
+
 async def test_a_service_client_is_told_who_it_is(ground: Ground) -> None:
     me = ok(await ground.call.get(await service_client(ground.db, ground.admin, Role.FINANCE), ME))
     assert (me["person"], me["client"]["kind"], me["memberships"]) == (None, "service", [])

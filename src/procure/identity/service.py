@@ -16,7 +16,7 @@ from procure.identity.models import Client, Credential, Membership, Person
 from procure.identity.rules import ClientStatus, CredentialKind, CredentialStatus, MembershipStatus, PersonStatus
 from procure.identity.schemas import ClientDraft, ClientView, MemberDraft, MemberView
 from procure.journal import service as journal
-from procure.kit.actor import Actor, Role
+from procure.kit.actor import Actor, Role, require_person
 from procure.kit.errors import Faults
 from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
@@ -32,6 +32,15 @@ def check_own(actor: Actor, organisation_id: UUID) -> None:
     """An organisation's members and clients are its own and the operator's to see; for others they do not exist."""
     if not actor.has(Role.OPERATOR) and organisation_id != actor.organisation_id:
         raise OrganisationNotFound("There is no such organisation, or it is not yours to act on.")
+
+
+def check_may_speak_for(actor: Actor, person_id: UUID | None) -> None:
+    """Who hands out what acts as a person is one: a service client that could would be both of the four eyes (PersonNeeded).
+
+    The command line has neither client nor person: whoever works there has the database too.
+    """
+    if person_id is not None and actor.client_id is not None:
+        require_person(actor)
 
 
 async def find_own(db: AsyncSession, actor: Actor, organisation_id: UUID) -> Organisation:
@@ -221,6 +230,7 @@ def _client(organisation_id: UUID) -> Select[Client]:
 async def add_client(db: AsyncSession, actor: Actor, organisation_id: UUID, data: ClientDraft) -> tuple[Client, str]:
     """Make an API client with a first secret, which is returned here and nowhere else: only the hash is kept."""
     organisation = await lock_own(db, actor, organisation_id)
+    check_may_speak_for(actor, data.person_id)
     is_member = data.person_id is not None and await _is_member(db, organisation.id, data.person_id)
     rules.check_client(organisation.kind, data.kind, data.roles, person_id=data.person_id, is_member=is_member)
     client = Client(

@@ -451,24 +451,22 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
 
 def _is_confidential(scope: Scope) -> bool:
     """As `authorise` has said; of what was answered before it, preflights among them, as any operation at this address is."""
-    said = scope["state"].get("is_confidential")
-    return (
-        any(handler.opt.get("confidential") for handler in handlers_at(scope["litestar_app"], scope["path"]))
-        if said is None
-        else said
-    )
+    if (said := scope["state"].get("is_confidential")) is not None:
+        return bool(said)
+    return any(handler.opt.get("confidential") for handler in handlers_at(scope["litestar_app"], scope["path"]))
 
 
 def with_options(app: ASGIApp) -> ASGIApp:
     """Around the router, which does not know it rightly: OPTIONS, where it is no preflight of CORS, names every method of the path."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and scope["method"] == HttpMethod.OPTIONS:
-            litestar = scope["litestar_app"]
-            allowed = allowed_methods(litestar, scope["path"])
-            if allowed and not is_preflight(scope, litestar.cors_config):
+        is_options = scope["type"] == ScopeType.HTTP and scope["method"] == HttpMethod.OPTIONS
+        if is_options and not is_preflight(scope, scope["litestar_app"].cors_config):
+            if allowed := allowed_methods(scope["litestar_app"], scope["path"]):
                 await _answer_options(allowed, send)
                 return
+            # Nothing is there. With its origin it would be taken for a preflight.
+            scope["headers"] = [header for header in scope["headers"] if header[0] != b"origin"]
         await app(scope, receive, send)
 
     return handle

@@ -65,10 +65,10 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-getAward getLiveness getLot getOutcome getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion
-getCheckpoint getJournalKey listAwardActions listAwards listChanges listCheckpoints listEnquiries listEnquiryActions
-listLotActions listLots listObservations listOutcomeActions listOutcomes proveConsistency registerAwards
-registerContracts registerLots registerOutcomes streamChanges
+confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getOutcome getReadiness getSeal getTime
+getTokenKeys getTokenMetadata getVersion listAwardActions listAwards listChanges listCheckpoints listEnquiries
+listEnquiryActions listLotActions listLots listObservations listOutcomeActions listOutcomes proveConsistency
+registerAwards registerContracts registerLots registerOutcomes registerSupplier streamChanges
     may: everyone
 
 getBid listBidActions

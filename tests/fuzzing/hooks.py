@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 from zlib import crc32
 
-import requests
+import httpx
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
@@ -39,8 +39,7 @@ _BODY_MAX = 100_000
 _answered: set[str] = set()
 #: By operation, how many examples were sent.
 _examples: Counter[str] = Counter()
-_session = requests.Session()
-_session.trust_env = False
+_http = httpx.Client(trust_env=False, timeout=30)
 
 
 @schemathesis.hook
@@ -196,7 +195,7 @@ class Request:
 def tag_at(path: str) -> str:
     """The tag of what this caller reads there now; one of nothing where that can't be read."""
     headers = {"Authorization": known()["authorization"]} if known()["authorization"] else {}
-    reply = _session.get(known()["base_url"] + path, headers=headers, timeout=30)
+    reply = _http.get(known()["base_url"] + path, headers=headers)
     return str(reply.headers.get("ETag", '"nothing"'))
 
 

@@ -48,7 +48,8 @@ class Served:
     def complaints(self) -> list[str]:
         """Errors that service and worker have written down, whoever was told of them."""
         logs = (self.place / ".procure" / "logs").glob("*.log")
-        return [line for log in logs for line in log.read_text().splitlines() if is_error(line)]
+        # But for a line that is just being written.
+        return [line for log in logs for line in log.read_text().rpartition("\n")[0].splitlines() if is_error(line)]
 
 
 @dataclass(frozen=True)

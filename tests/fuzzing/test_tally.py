@@ -1,11 +1,13 @@
 """What a run is proven by."""
 
 import re
+from pathlib import Path
 
 from conftest import World
 from fuzzing.market import known, marketplace
-from fuzzing.playing import DOCUMENT, OPERATIONS, is_error
+from fuzzing.playing import DOCUMENT, OPERATIONS, Served, is_error
 from fuzzing.tally import OUT_OF_REACH, Tally, missed
+from procure.kit.settings import Settings
 
 TOLD = ("publishLot 403", "publishLot 200", "getLot 304", "getLot 404", "openLot 500", "openLot 503", "openLot 415")
 
@@ -52,3 +54,10 @@ async def test_whatever_a_path_can_name_is_in_the_marketplace(world: World) -> N
                 places = [entry["places"] for entry in found.get(operation["operationId"], [])]
                 assert places, f"{operation['operationId']}: nothing in the marketplace has {named}"
                 assert all(one.keys() == named for one in places)
+
+
+def test_a_line_that_is_just_being_written_is_none(tmp_path: Path) -> None:
+    logs = tmp_path / ".procure" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "service.log").write_text('{"level":"info"}\n{"level":"error"}\n{"level":"in')
+    assert Served(tmp_path, Settings(database_url="")).complaints() == ['{"level":"error"}']

@@ -48,8 +48,8 @@ class Served:
     def complaints(self) -> list[str]:
         """Errors that service and worker have written down, whoever was told of them."""
         logs = (self.place / ".procure" / "logs").glob("*.log")
-        # But for a line that is just being written.
-        return [line for log in logs for line in log.read_text().rpartition("\n")[0].splitlines() if is_error(line)]
+        # But for a line that is just being written. What was sent may hold what Unicode calls the end of a line.
+        return [line for log in logs for line in log.read_text().rpartition("\n")[0].split("\n") if is_error(line)]
 
 
 @dataclass(frozen=True)

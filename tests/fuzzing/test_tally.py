@@ -59,5 +59,5 @@ async def test_whatever_a_path_can_name_is_in_the_marketplace(world: World) -> N
 def test_a_line_that_is_just_being_written_is_none(tmp_path: Path) -> None:
     logs = tmp_path / ".procure" / "logs"
     logs.mkdir(parents=True)
-    (logs / "service.log").write_text('{"level":"info"}\n{"level":"error"}\n{"level":"in')
+    (logs / "service.log").write_text('{"level":"info","path":"\x85"}\n{"level":"error"}\n{"level":"in')
     assert Served(tmp_path, Settings(database_url="")).complaints() == ['{"level":"error"}']

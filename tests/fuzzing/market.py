@@ -207,6 +207,7 @@ async def parts(at: Market) -> AsyncGenerator[str]:
     for number in range(3):
         yield f"/v1/finance/orders/EXT-{number}"
         yield f"/v1/finance/payments/EXT-{number}"
+        yield f"/v1/journal/entries/{number + 1}"
 
 
 async def parts_of(at: Market, path: str) -> AsyncGenerator[str]:

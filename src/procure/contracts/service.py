@@ -375,7 +375,7 @@ def _signed(contract: Contract, signature: Signature) -> ContractSigned:
     return ContractSigned(
         object_id=contract.id,
         object_version=contract.version,
-        side=signature.side.value,
+        side=signature.side,
         document_digest=signature.digest.hex(),
         signature_digest=digest(facts(signature)).hex(),
     )

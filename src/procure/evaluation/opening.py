@@ -171,7 +171,7 @@ async def _open(db: AsyncSession, actor: Actor, vault: Opener, lot: Lot, sealed:
         object_id=lot.id,
         object_version=lot.version,
         root=sealed.root.hex(),
-        openers=openers,
+        approvals=len(openers),
         sealed=sealed.count,
         opened=sum(bid.status is BidStatus.OPENED for bid in found),
         unreadable=sum(bid.status is BidStatus.UNREADABLE for bid in found),

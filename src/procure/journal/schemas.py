@@ -11,14 +11,13 @@ from msgspec import Meta
 from procure.journal.models import JournalCheckpoint
 from procure.kit.actor import Actor
 from procure.kit.etags import tag_of
-from procure.kit.fields import Instant
+from procure.kit.fields import Instant, Version
 
 #: A place in the one public order, from 1 on; 0 is before the first.
 Place = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 #: A name like `lot.published`: what it is about, and what happened to it.
-EventType = Annotated[str, Meta(pattern=r"^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$", max_length=60)]
-Kind = Annotated[str, Meta(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=40)]
-VersionNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+EventType = Annotated[str, Meta(pattern=r"^[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*$", max_length=60)]
+Kind = Annotated[str, Meta(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=40)]
 #: 32 bytes of SHA-256, base64 as in a checkpoint.
 Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{43}=$", max_length=44)]
 #: A C2SP signed note.
@@ -43,10 +42,10 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
     position: Place
     at: Instant
     type: EventType
-    event_version: VersionNumber
+    event_version: Version
     object_type: Kind
     object_id: UUID | None
-    object_version: VersionNumber | None
+    object_version: Version | None
     data: dict[str, Any]
     by: Doer | None
 

@@ -334,5 +334,5 @@ async def _move(db: AsyncSession, actor: Actor, lot: Lot, status: LotStatus, rea
 
 
 async def _record_move(db: AsyncSession, actor: Actor, lot: Lot, reason: str) -> None:
-    event = LotMoved(object_id=lot.id, object_version=lot.version, status=lot.status.value, reason=reason)
+    event = LotMoved(object_id=lot.id, object_version=lot.version, status=lot.status, reason=reason)
     await journal.record(db, actor, event, PUBLIC)

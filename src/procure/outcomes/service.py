@@ -256,7 +256,7 @@ async def end(
     outcome.move_to(data.status)
     outcome.ended_at, outcome.end_reason = await clock.now(db), data.reason
     event = OutcomeEnded(
-        object_id=outcome.id, object_version=outcome.version, status=data.status.value, reason=data.reason
+        object_id=outcome.id, object_version=outcome.version, status=outcome.status, reason=data.reason
     )
     await journal.record(db, actor, event, _audience(outcome))
     return outcome

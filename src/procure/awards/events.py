@@ -25,7 +25,7 @@ class AwardRecommended(Event, frozen=True, kw_only=True):
 
 
 class AwardApproved(Event, frozen=True, kw_only=True):
-    """Another person approved it: from here on it is public."""
+    """Another person approved the award: from here on it is public."""
 
     type: ClassVar[str] = "award.approved"
     object_type: ClassVar[str] = "award"

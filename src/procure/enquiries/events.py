@@ -8,7 +8,7 @@ from procure.kit.fields import Markdown, Paragraph
 
 
 class EnquiryAsked(Event, frozen=True, kw_only=True):
-    """A supplier asked. Its actor columns name the asker, so nobody but the asker ever sees the entry."""
+    """A supplier asked. Nobody else is told: the entry names who did."""
 
     type: ClassVar[str] = "enquiry.asked"
     object_type: ClassVar[str] = "enquiry"

@@ -81,8 +81,13 @@ def within(*organisations: UUID | None, roles: tuple[Role, ...] = ()) -> Audienc
     return Audience(organisations=tuple(one for one in organisations if one is not None), roles=roles)
 
 
+def auditors(buyer_id: UUID) -> Audience:
+    """Seen by the buyer's auditors: who tried what is not their colleagues' to know."""
+    return within(buyer_id, roles=(Role.AUDITOR,))
+
+
 class Refused(Event, frozen=True, kw_only=True):
-    """A guarded act was tried and refused (docs/rules.md, rule g: refused *and* recorded)."""
+    """A guarded act was tried and refused: `reason` is the problem that was answered, `about` what it was tried on (rule g)."""
 
     type: ClassVar[str] = "act.refused"
     object_type: ClassVar[str] = "refusal"

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import msgspec
@@ -76,6 +76,36 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     items: Annotated[list[ChangeView], Meta(max_length=200)]
     next: Place
     is_caught_up: bool
+
+
+class WebhookData(msgspec.Struct, frozen=True, kw_only=True):
+    """Which change it is: whoever wants to know what it says reads it by its position."""
+
+    position: Place
+    object_type: Kind
+    object_id: UUID | None
+    object_version: Version | None
+    event_version: Version
+
+
+class WebhookPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook is sent of a change (Standard Webhooks): that it is there, and what it is about, but nothing of its content."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "type": "lot.published",
+        "timestamp": "2026-11-24T09:00:00Z",
+        "data": {
+            "position": 4711,
+            "object_type": "lot",
+            "object_id": "0199c0de-0000-7000-8000-000000000020",
+            "object_version": 3,
+            "event_version": 1,
+        },
+    }
+
+    type: EventType
+    timestamp: Instant
+    data: WebhookData
 
 
 class CheckpointView(msgspec.Struct, frozen=True, kw_only=True):

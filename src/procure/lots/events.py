@@ -37,7 +37,7 @@ class LotDrafted(Event, frozen=True, kw_only=True):
 
 
 class LotRevised(Event, frozen=True, kw_only=True):
-    """A draft was edited."""
+    """A draft of a lot was edited: which fields, not what they say."""
 
     type: ClassVar[str] = "lot.revised"
     object_type: ClassVar[str] = "lot"

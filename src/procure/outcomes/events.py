@@ -23,7 +23,7 @@ class OutcomeDrafted(Event, frozen=True, kw_only=True):
 
 
 class OutcomeRevised(Event, frozen=True, kw_only=True):
-    """A draft was edited."""
+    """A draft of an outcome was edited: which fields, not what they say."""
 
     type: ClassVar[str] = "outcome.revised"
     object_type: ClassVar[str] = "outcome"
@@ -47,7 +47,7 @@ class OutcomeActivated(Event, frozen=True, kw_only=True):
 
 
 class OutcomeEnded(Event, frozen=True, kw_only=True):
-    """An approver said how it ended."""
+    """An approver said how the outcome ended."""
 
     type: ClassVar[str] = "outcome.ended"
     object_type: ClassVar[str] = "outcome"

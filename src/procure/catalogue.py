@@ -20,8 +20,8 @@ What is told of everything that happens, by `GET /v1/changes`, its stream, timel
 `events.py` by `make events`; don't edit it.
 
 `data` of a change has the fields below, beside `object_id` and `object_version`: the row that it is about, and its version after the
-effect. A field is added without notice; when one changes its meaning, the `event_version` of its type is raised. An auditor is told, too, of all
-that their own organisation did. What is told of an open lot's bids comes with its seal.
+effect. Types and fields are added without notice; when a field changes its meaning, the `event_version` of its type is raised. An auditor
+is told, too, of all that their own organisation did. What is told of an open lot's bids comes with its seal.
 """
 
 

@@ -14,13 +14,13 @@ def structs() -> list[type]:
 
 
 def add(document: dict[str, Any]) -> None:
-    """Tell changes apart by their type, and name a webhook for each."""
+    """Tell changes apart by their type, and name a webhook for each. A type that comes later is a ChangeView like the others."""
     schemas, types = document["components"]["schemas"], catalogue.catalogue()
     names = {one.type: f"{one.__name__}Change" for one in types}
     schemas |= {names[one.type]: _change(one) for one in types}
     mapping = {type_: REF.format(name=name) for type_, name in names.items()}
     schemas["Changes"]["properties"]["items"]["items"] = {
-        "oneOf": [{"$ref": ref} for ref in mapping.values()],
+        "anyOf": [{"$ref": ref} for ref in (*mapping.values(), REF.format(name=ChangeView.__name__))],
         "discriminator": {"propertyName": "type", "mapping": mapping},
     }
     document["webhooks"] = {one.type: {"post": _webhook(one)} for one in types}

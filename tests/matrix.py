@@ -65,17 +65,19 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-getAward getLiveness getLot getOutcome getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion
-getCheckpoint getJournalKey listAwardActions listAwards listChanges listCheckpoints listEnquiries listEnquiryActions
-listLotActions listLots listObservations listOutcomeActions listOutcomes proveConsistency streamChanges registerAwards registerContracts registerLots registerOutcomes
+confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getLotTimeline getOutcome
+getOutcomeTimeline getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion listAwardActions listAwards
+listChanges listCheckpoints listEnquiries listEnquiryActions listLotActions listLots listObservations
+listOutcomeActions listOutcomes proveConsistency registerAwards registerContracts registerLots registerOutcomes
+registerSupplier streamChanges
     may: everyone
 
-getBid listBidActions
+getBid getBidTimeline listBidActions
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,evaluator,officer elsewhere.approver,auditor,evaluator,officer rival.bidder,viewer
         system
 
-getContract getContractDocument getDeliverable listContractActions
+getContract getContractDocument getContractTimeline getDeliverable listContractActions
     may: buyer.approver,auditor,finance,officer,service_owner supplier.bidder,viewer system
     404: elsewhere.approver,auditor,finance,officer,service_owner rival.bidder,viewer
 
@@ -127,7 +129,7 @@ listOrganisations
 
 proveInclusion
     may: operator
-    404: everyone
+    404: buyer.* elsewhere.* rival.* supplier.* system nobody
 
 getMe listTasks
     may: buyer.* elsewhere.* operator rival.* supplier.* system

@@ -37,10 +37,13 @@ from procure.identity.controllers import (
 from procure.identity.failures import Failures
 from procure.identity.invitations.controllers import AcceptanceController, InvitationController
 from procure.identity.oauth import House
+from procure.identity.registrations.controllers import RegistrationController
+from procure.identity.registrations.service import Porch
 from procure.identity.signing import SigningKeys
 from procure.identity.suspensions.controllers import PersonController, SuspensionController
 from procure.insights.actions.controllers import ActionController
 from procure.insights.tasks.controllers import TaskController
+from procure.insights.timelines.controllers import TimelineController
 from procure.journal import sealer
 from procure.journal.controllers import ChangeController, JournalController
 from procure.journal.service import record_refusal
@@ -69,6 +72,7 @@ from procure.kit.rates import Rates, with_rates
 from procure.kit.settings import Settings, SettingsFault
 from procure.kit.trial import Trial
 from procure.lots.controllers import LotController
+from procure.mail.service import post_of
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
 from procure.register.controllers import RegisterController, register_page
@@ -108,8 +112,10 @@ ROUTES: list[ControllerRouterHandler] = [
     OutcomeController,
     PersonController,
     RegisterController,
+    RegistrationController,
     SuspensionController,
     TaskController,
+    TimelineController,
     TimeController,
     list_opened_bids,
     docs.asset,
@@ -147,6 +153,7 @@ def create_app(
                 "desk": Desk(driver, partial(transaction, sessions, record_refusal), vault),
                 "driver": driver,
                 "oauth": House(driver, settings, keys, Failures(settings.rate_token_failures)),
+                "porch": Porch(settings.registration, post_of(settings), settings.base_url.rstrip("/")),
                 "readers": readers,
                 "rates": (rates := Rates(settings)),
                 "record": record_refusal,

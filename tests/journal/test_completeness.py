@@ -10,13 +10,14 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from build import council, published_lot, supplier, vault_beside
+from build import council, published_lot, seat, supplier, vault_beside
 from conftest import World, Worlds
+from journal.test_sealer import sealed
 from procure import catalogue
 from procure.journal import service as journal
 from procure.journal.events import Told
 from procure.journal.models import JournalEntry
-from procure.kit.actor import OrganisationKind
+from procure.kit.actor import OrganisationKind, Role
 from procure.kit.canonical import canonical
 from procure.kit.scopes import roles_with
 from procure.organisations.models import Organisation
@@ -103,7 +104,7 @@ async def played(world: World) -> Played:
         if method != "GET" and actor is not None and name != "moveSandboxClock":
             await world.call(method, actor, path.format(**places) + "?validate_only=true", body)
 
-    story.look = tried  # type: ignore[assignment]
+    story.look = tried
     world.client.event_hooks["response"].append(keep)
     await whole(story)
     world.client.event_hooks["response"].remove(keep)
@@ -218,3 +219,59 @@ def audience(entry: JournalEntry, kinds: Mapping[UUID, OrganisationKind]) -> set
     if not sides:  # the scene is set by nobody
         return {Told.OPERATOR} if entry.type == "sandbox.clock_moved" else set()
     return found[frozenset(sides)] | ({Told.PARTIES} if entry.type == "lot.opened" else set())
+
+
+#: What a colleague without the role, or the other side, may not read by the API, and so is not told: by side and role.
+UNTOLD = {
+    ("its", Role.EVALUATOR): "client.added client.suspended credential.added invitation.added membership.suspended",
+    ("its", Role.SERVICE_OWNER): "client.added credential.revoked invitation.added membership.added person.suspended",
+    ("its", Role.OFFICER): "invitation.added invitation.accepted invitation.revoked person.linked",
+    (
+        "buyer",
+        Role.FINANCE,
+    ): "panel.set interests.declared scores.locked evaluation.concluded opening.approved bid.opened",
+    ("buyer", Role.ADMIN): "panel.set bid.opened contract.drawn contract.signed deliverable.submitted payment.recorded",
+    (
+        "buyer",
+        Role.OFFICER,
+    ): "order.placed invoice.received payment.recorded scores.recorded enquiry.asked bid.submitted",
+    ("buyer", Role.EVALUATOR): "contract.signed deliverable.rejected invoice.received payment.recorded scores.recorded",
+    (
+        "supplier",
+        Role.ADMIN,
+    ): "bid.submitted bid.withdrawn bid.opened contract.signed invoice.received payment.recorded",
+    ("supplier", Role.BIDDER): "panel.set opening.approved award.recommended evaluation.concluded lot.drafted",
+}
+TOLD = {
+    ("its", Role.ADMIN): "client.added credential.added invitation.added membership.added person.linked",
+    ("its", Role.OFFICER): "client.added credential.added membership.added membership.suspended",
+    ("buyer", Role.FINANCE): "order.placed invoice.received payment.recorded contract.signed",
+    ("buyer", Role.OFFICER): "panel.set evaluation.concluded bid.opened contract.signed award.recommended",
+    ("supplier", Role.BIDDER): "bid.submitted bid.opened lot.opened contract.signed payment.recorded",
+}
+
+
+@pytest.mark.parametrize(("side", "role"), sorted({*TOLD, *UNTOLD}))
+async def test_who_may_not_read_a_thing_is_not_told_what_happens_to_it(play: Played, side: str, role: Role) -> None:
+    ids = {
+        "its": next(one.object_id for one in play.entries if one.type == "organisation.suspended"),
+        "buyer": next(one.organisation_id for one in play.entries if one.type == "panel.set"),
+        "supplier": next(one.organisation_id for one in play.entries if one.type == "invoice.received"),
+    }
+    async with play.world.sessions() as db:
+        actor = await seat(db, await db.get_one(Organisation, ids[side]), role)
+        await db.commit()
+    while await sealed(play.world):
+        pass
+    told: list[dict[str, Any]] = []
+    after, is_caught_up = 0, False
+    while not is_caught_up:
+        page = (await play.world.call.get(actor, f"/v1/changes?limit=200&after={after}")).json()
+        told, after, is_caught_up = [*told, *page["items"]], page["next"], page["is_caught_up"]
+    types = {one["type"] for one in told}
+    assert not types & set(UNTOLD.get((side, role), "").split())
+    assert types >= set(TOLD.get((side, role), "").split())
+    if side == "supplier":
+        persons = {str(one.person_id) for one in play.entries if one.organisation_id == ids["buyer"]} - {"None"}
+        assert persons
+        assert not [one["type"] for one in told if any(person in str(one) for person in persons)]

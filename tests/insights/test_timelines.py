@@ -123,8 +123,8 @@ async def test_a_timeline_of_what_is_not_yours_is_not_there(
         await db.commit()
     for actor in (elsewhere.officer, rival):
         problem(await world.call.get(actor, f"/v1/contracts/{contract.id}/timeline"), 404, "contract-not-found")
-    for actor in (rival, None):
-        problem(await world.call.get(actor, f"/v1/lots/{draft.id}/timeline"), 404, "lot-not-found")
+    for anybody in (rival, None):
+        problem(await world.call.get(anybody, f"/v1/lots/{draft.id}/timeline"), 404, "lot-not-found")
     for noun in ("outcomes", "lots"):
         slug = f"{noun[:-1]}-not-found"
         problem(await world.call.get(None, f"/v1/{noun}/{uuid4()}/timeline"), 404, slug)

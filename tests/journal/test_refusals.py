@@ -74,6 +74,7 @@ async def move_a_date(scene: Scene) -> httpx.Response:
 async def publish_alone(scene: Scene) -> httpx.Response:
     async with scene.world.sessions() as db:
         lot = await build.drafted_lot(db, scene.buyer)
+        assert scene.twice.person_id
         lot.prepared_by = [scene.twice.person_id]
         await db.commit()
     return await scene.world.call.post(scene.twice, f"/v1/lots/{lot.id}/publish")

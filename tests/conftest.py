@@ -25,6 +25,7 @@ from procure.kit.db import Sessions, make_engine, make_readers, make_sessions
 from procure.kit.driver import PooledDriver, SessionDriver
 from procure.kit.postgres import Embedded, Urls, remove
 from procure.kit.settings import Settings
+from procure.mail.service import Post
 from procure.migrations import migrate
 from procure.vault.keyring import FileKeyring
 
@@ -108,6 +109,7 @@ def settings(urls: Urls, tmp_path: Path) -> Settings:
         base_url=BASE_URL,
         sandbox=True,
         log_level="error",
+        mail_url=f"file:{tmp_path / 'mail'}",
     )
 
 
@@ -152,6 +154,12 @@ class World:
     def call(self) -> Call:
         return Call(self.client, self.app)
 
+    @property
+    def post(self) -> Post:
+        """Into a folder."""
+        found: Post = self.app.state.porch.post
+        return found
+
 
 _numbers = itertools.count(1)
 
@@ -180,6 +188,7 @@ async def world(sandboxed: Urls, tmp_path: Path, sign_on: SignOnServer) -> Async
         sandbox=True,
         log_level="error",
         oidc_issuers=f"{sign_on.issuer} {AUDIENCE}",
+        mail_url=f"file:{tmp_path / 'mail'}",
     )
     vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
     driver = PooledDriver(urls.app, size=10)  # as it is served: what commits by itself shall do so here

@@ -65,9 +65,9 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-getAward getLiveness getLot getOutcome getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion
+confirmRegistration getAward getLiveness getLot getOutcome getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion
 listAwardActions listAwards listEnquiries listEnquiryActions listLotActions listLots listObservations listOutcomeActions
-listOutcomes registerAwards registerContracts registerLots registerOutcomes
+listOutcomes registerAwards registerContracts registerLots registerOutcomes registerSupplier
     may: everyone
 
 getBid listBidActions

@@ -58,7 +58,7 @@ CHANGED = {
     *("lots", "memberships", "organisations", "outcomes", "persons", "scores", "submissions"),
 }
 REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}
-CHANGED_AND_REPLACED = {"panel_members", "person_identities"}
+CHANGED_AND_REPLACED = {"outgoing_mails", "panel_members", "person_identities", "registrations"}
 DECLARED: list[tuple[set[str], set[str]]] = [
     (READ_ONLY, {"SELECT"}),
     (KEPT_FOR_GOOD, {"SELECT", "INSERT"}),

@@ -35,7 +35,7 @@ SECURITY: dict[str, list[dict[str, list[str]]]] = {
 }
 START_MAX_S, STOP_MAX_S = 120, 60
 #: Thousands of requests of one client and address.
-UNLIMITED = ("rate_address", "rate_bids", "rate_client", "rate_token_failures")
+UNLIMITED = ("rate_address", "rate_bids", "rate_client", "rate_registrations", "rate_token_failures")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ def settings_at(place: Path, urls: Urls) -> Settings:
         base_url=f"http://127.0.0.1:{port}",
         sandbox=True,
         log_level="error",
+        mail_url=f"file:{place / '.procure' / 'mail'}",
     )
     return msgspec.structs.replace(settings, **dict.fromkeys(UNLIMITED, 0))
 

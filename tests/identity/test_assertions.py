@@ -102,6 +102,13 @@ async def test_an_assertion_is_used_up_by_the_token_that_it_brings(db: AsyncSess
     ok(await ask(client, other.assertion(jti="one")))
 
 
+async def test_half_of_a_surrogate_pair_is_a_jti_like_another(db: AsyncSession, client: httpx.AsyncClient) -> None:
+    mine, _ = await portal(db)
+    halved = mine.assertion(jti="\ud800")
+    ok(await ask(client, halved))
+    assert (await ask(client, halved)).status_code == 401
+
+
 async def test_what_is_remembered_names_nobody(db: AsyncSession, client: httpx.AsyncClient) -> None:
     mine, _ = await portal(db)
     ok(await ask(client, mine.assertion(jti="a-jti", exp=int(time.time()) + 60)))

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from build import council, operator, organisation, seat
 from calls import Call, ok, problem
 from conftest import World
+from insights.scenes import service_client
 from procure.identity import oauth
 from procure.identity.models import Client, Credential
 from procure.journal.models import JournalEntry
@@ -234,6 +235,24 @@ async def test_only_an_admin_or_the_operator_manages_credentials(db: AsyncSessio
         added = ok(await call.post(platform, f"{address}/{what}", body), 201)
         problem(await call.post(buyer.officer, f"{address}/{what}/{added['id']}/revoke", REASON), 403, "scope-missing")
         assert ok(await call.get(buyer.auditor, f"{address}/{what}"))["items"][0]["id"] == added["id"]
+
+
+async def test_a_service_client_hands_out_nothing_that_acts_as_a_person(db: AsyncSession, call: Call) -> None:
+    """Else one that manages clients were two approvers, and both pairs of four eyes its own."""
+    buyer = await council(db)
+    admin = await seat(db, buyer.organisation, Role.ADMIN)
+    machine = await service_client(db, admin, Role.ADMIN)
+    clients = f"/v1/organisations/{buyer.organisation.id}/clients"
+    personal = {"name": "A second self", "kind": "personal", "person_id": str(buyer.approver.person_id)}
+    problem(await call.post(machine, clients, personal), 403, "person-needed")
+    for what, body in (("secrets", {}), ("keys", jwk())):
+        for actor in (machine, admin):
+            own = f"{clients}/{actor.client_id}/{what}"
+            theirs = f"{clients}/{buyer.approver.client_id}/{what}"
+            ok(await call.post(actor, own if actor is machine else theirs, body), 201)
+        problem(await call.post(machine, f"{clients}/{buyer.approver.client_id}/{what}", body), 403, "person-needed")
+    service = {"name": "Finance system", "kind": "service", "roles": ["finance"]}
+    ok(await call.post(machine, clients, service), 201)
 
 
 async def test_there_are_never_more_than_there_may_be_however_many_ask_at_once(world: World) -> None:

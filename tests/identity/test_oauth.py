@@ -135,7 +135,9 @@ async def test_a_client_asks_for_fewer_scopes_and_gets_just_these(
     assert ok(await ask(client, buyer.pair, scope=""))["scope"] == ok(await ask(client, buyer.pair))["scope"]
 
 
-@pytest.mark.parametrize("scope", ["bids:submit", "lots:read lots:publish", "everything", "lots:read,lots:write", "ä"])
+@pytest.mark.parametrize(
+    "scope", ["bids:submit", "lots:read lots:publish", "everything", "lots:read,lots:write", "ä", "   "]
+)
 async def test_more_than_the_roles_allow_is_an_invalid_scope(
     buyer: Credentials, client: httpx.AsyncClient, scope: str
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey, OctKey
 
+from procure.identity import signing
 from procure.identity.signing import FILE_NAME, SigningKey, SigningKeys
 from procure.kit.settings import SettingsFault
 
@@ -103,3 +104,20 @@ def test_a_key_shows_only_its_public_half() -> None:
     assert private not in repr(key)
     assert private not in repr(key.public())
     assert not hasattr(key, "__dict__")
+
+
+def test_a_start_beside_a_rotation_reads_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load(tmp_path)
+    names = signing._names
+
+    def seen_too_early(folder: Path) -> frozenset[str]:
+        """The folder as it was a moment before another process removed one of its files."""
+        monkeypatch.setattr(signing, "_names", names)
+        return names(folder) | {"token-signing.removed.jwk"}
+
+    monkeypatch.setattr(signing, "_names", seen_too_early)
+    folder = tmp_path
+    assert signing._loaded(folder)[1].keys[0].key_id == first.key_id
+    monkeypatch.setattr(signing, "_names", lambda _: frozenset({"token-signing.removed.jwk"}))
+    with pytest.raises(FileNotFoundError):
+        signing._loaded(folder)

@@ -36,9 +36,16 @@ def key(addresses: Addresses, peer: str | None, *forwarded: str) -> str | None:
         ("10.1.2.3", ["203.0.113.9", "198.51.100.1"], "198.51.100.1"),
         ("10.1.2.3", ["203.0.113.9, 198.51.100.1, 10.9.9.9"], "198.51.100.1"),
         ("10.1.2.3", ["10.4.4.4, 10.9.9.9"], "10.4.4.4"),
-        # No address: the last one that is.
-        ("10.1.2.3", ["unknown"], "10.1.2.3"),
-        ("10.1.2.3", [""], "10.1.2.3"),
+        ("::ffff:10.1.2.3", ["198.51.100.1"], "198.51.100.1"),
+        ("10.1.2.3", ["::ffff:198.51.100.1"], "198.51.100.1"),
+        ("10.1.2.3", ["203.0.113.9, 198.51.100.1:4711, 10.9.9.9:80"], "198.51.100.1"),
+        ("10.1.2.3", ["[2001:db8:1:2:3::4]:4711"], "2001:db8:1:2::/64"),
+        ("10.1.2.3", ["[2001:db8:1:2:3::4]"], "2001:db8:1:2::/64"),
+        # A named proxy that names nobody: with its own address for all, one caller would shut out the others.
+        ("10.1.2.3", ["unknown"], None),
+        ("10.1.2.3", [""], None),
+        ("10.1.2.3", ["198.51.100.1:port"], None),
+        # What is no address counts for nothing.
         ("10.1.2.3", ["198.51.100.1, <script>, 10.9.9.9"], "10.9.9.9"),
         ("10.1.2.3", ["2001:db8:1:2:3::4"], "2001:db8:1:2::/64"),
         ("::ffff:203.0.113.5", [], "203.0.113.5"),
@@ -72,6 +79,23 @@ def test_behind_an_inner_proxy_that_nobody_named_there_is_no_address_and_one_war
     logs.configure(level="critical", form="json")
     assert written.count("PROCURE_TRUSTED_PROXIES") == 1
     assert not [one for one in ("127.0.0.1", "198.51.100.1") if one in written]
+
+
+def test_a_named_proxy_that_names_no_caller_is_warned_of_once(capfd: pytest.CaptureFixture[str]) -> None:
+    logs.configure(level="warning", form="json")
+    addresses = Addresses(PROXIES)
+    assert [key(addresses, "10.1.2.3", "unknown") for _ in range(3)] == [None] * 3
+    written = capfd.readouterr().err
+    logs.configure(level="critical", form="json")
+    assert written.count("names no caller") == 1
+
+
+@pytest.mark.parametrize("zone", ["eth0", "anything that somebody wants to have in the journal"])
+def test_a_zone_goes_into_no_journal(zone: str) -> None:
+    """RFC 4007, section 6.2: it means something on one machine alone, and may be any text."""
+    asked = scope("10.1.2.3", ("X-Forwarded-For", f"fe80::1%{zone}, 10.9.9.9"))
+    Addresses(PROXIES).resolve(asked)
+    assert cast("Any", asked)["client"] == ("fe80::1", 0)
 
 
 def test_the_caller_stands_in_the_proxys_place_for_the_journal_too() -> None:

@@ -194,6 +194,14 @@ def test_what_no_reader_sees_is_refused_wherever_a_text_stands_and_named() -> No
     assert "U+202E" in caught.value.faults[0].message
 
 
+def test_marks_piled_on_one_letter_are_refused_before_they_are_sorted() -> None:
+    """As many as a body holds would be sorted for half a minute, while everybody waits."""
+    assert faults(GOOD | {"name": "a" + "\u0301\u0323" * 500_000})[0] == ("/name", "too-many-marks")
+    assert faults(GOOD | {"name": "a" + "\u0301" * 31}) == [("/name", "too-many-marks")]
+    # Composed, the first makes one letter of two.
+    assert read(GOOD | {"name": "a" + "\u0301" * 30}).name == "\u00e1" + "\u0301" * 29
+
+
 @pytest.mark.parametrize("control", ["\x80", "\x85", "\x9f"])
 def test_the_second_row_of_control_characters_is_refused_like_the_first(control: str) -> None:
     assert faults(GOOD | {"name": f"{control}a\u200bb"}) == [

@@ -212,6 +212,7 @@ CONDITIONS = [
     ("If-None-Match", '"7+gzip"', None, '"7+gzip"'),
     ("If-None-Match", "*", "gzip", "*"),
     ("If-Match", '"7+gzip"', None, '"7"'),
+    ("If-Match", '"7+gzip"', "", '"7"'),
     ("If-Match", '"7+zstd"', "gzip", '"7"'),
     ("If-Match", '"7"', "gzip", '"7"'),
     ("If-Match", '"a-tag-gzip"', "gzip", '"a-tag-gzip"'),
@@ -222,7 +223,8 @@ CONDITIONS = [
 async def test_handlers_know_plain_tags_alone(
     small_service: httpx.AsyncClient, name: str, value: str, accept: str | None, meant: str
 ) -> None:
-    headers = {name: value, "Accept-Encoding": accept or "identity"}
+    # "": without the header, since what was kept may have been read by another program.
+    headers = {name: value} if accept == "" else {name: value, "Accept-Encoding": accept or "identity"}
     told = (await small_service.get("/condition", headers=headers)).json()
     assert told[name.lower()] == [meant]
 

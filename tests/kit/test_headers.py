@@ -130,6 +130,27 @@ async def test_a_named_portal_may_call_and_read(portals: Litestar) -> None:
             assert {"Origin", "Authorization"} <= set(reply.headers["vary"].replace(" ", "").split(","))
 
 
+async def test_refusals_from_before_the_router_can_be_read_too(portals: Litestar) -> None:
+    for headers, status in (({"X-Long": "x" * 40_000}, 431), ({"Accept-Encoding": "identity;q=0"}, 406)):
+        reply = await ask(portals, "GET", "/v1/lots", {"Origin": PORTAL, **headers})
+        assert (reply.status_code, once(reply, "access-control-allow-origin")) == (status, PORTAL)
+        assert {"Retry-After", "Validated-Only"} <= set(
+            once(reply, "access-control-expose-headers").replace(" ", "").split(",")
+        )
+        theirs = await ask(portals, "GET", "/v1/lots", {"Origin": OTHER, **headers})
+        assert "access-control-allow-origin" not in theirs.headers
+        # Whoever keeps a reply has to know that another page's would be another.
+        for one in (reply, theirs, await ask(portals, "GET", "/v1/lots", headers)):
+            assert "Origin" in one.headers["vary"].replace(" ", "").split(",")
+
+
+async def test_options_of_nothing_is_a_problem_whoever_asks(portals: Litestar) -> None:
+    for headers in ({}, {"Origin": PORTAL}, {"Origin": OTHER, **PREFLIGHT}):
+        reply = await ask(portals, "OPTIONS", "/nowhere", headers)
+        problem(reply, 404, "not-found")
+        assert ("access-control-allow-origin" in reply.headers) == (headers.get("Origin") == PORTAL)
+
+
 @pytest.mark.parametrize(
     "origin", [OTHER, "null", "http://portal.example", f"{PORTAL}.evil.example", f"{PORTAL}:444", ""]
 )

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from procure.kit.seen import CONTROL, unseen
+from procure.kit.seen import CONTROL, MARKS_MAX, is_overmarked, unseen
 
 DIRECTION = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"
@@ -78,3 +78,12 @@ def test_text_of_this_world_passes() -> None:
 def test_controls_are_found_and_lines_and_tabs_are_none() -> None:
     rows = itertools.chain(range(0x20), range(0x7F, 0xA0))
     assert {chr(at) for at in rows if not CONTROL.search(chr(at))} == {"\t", "\n", "\r"}
+
+
+def test_marks_are_counted_as_they_are_once_taken_apart() -> None:
+    """Every character that comes apart into nothing but marks is one: else a run of it would be sorted unseen."""
+    marks = [chr(at) for at in range(0x110000) if unicodedata.combining(unicodedata.normalize("NFD", chr(at))[0])]
+    assert len(marks) > 900
+    assert [one for one in marks if not is_overmarked(f"a{one * (MARKS_MAX + 1)}")] == []
+    assert [one for one in marks if is_overmarked(f"a{one * MARKS_MAX}b{one}")] == []
+    assert not is_overmarked("\u0905\u0902" * 1000 + "e" * 1000 + "\u4e00" * 1000)

@@ -23,6 +23,7 @@ OWN = {
     "NewSecretView": "credential_id",
     "OrganisationView": "organisation_id",
     "OutcomeView": "outcome_id",
+    "RegistrationView": "registration_id",
 }
 
 _CONTRACT_ACTS = ("sendInvoice", "giveRetrospective", "completeContract", "terminateContract")
@@ -39,6 +40,8 @@ LEADS_TO: dict[str, tuple[str, ...]] = {
     "addInvitation": ("listInvitations", "revokeInvitation", "acceptInvitation"),
     "revokeInvitation": ("listInvitations", "addInvitation"),
     "acceptInvitation": ("getMe",),
+    "registerSupplier": ("confirmRegistration",),
+    "confirmRegistration": ("getToken", "getMe", "getOrganisation", "listMembers", "listClients", "addInvitation"),
     "suspendPerson": ("getPerson", "reinstatePerson"),
     "reinstatePerson": ("getPerson", "suspendPerson"),
     "addClient": ("listClients", "listClientSecrets", "addClientSecret", "addClientKey", "revokeClient"),

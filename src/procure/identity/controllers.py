@@ -46,6 +46,7 @@ from procure.identity.schemas import (
     TokenView,
 )
 from procure.identity.signing import SigningKeys
+from procure.kit.actor import PersonNeeded
 from procure.kit.http import (
     ApiRequest,
     ApiResponse,
@@ -108,7 +109,10 @@ class MemberController(Controller):
     async def end(
         self, db: Db, actor: Caller, seen: AsSeen, organisation_id: FromPath[UUID], membership_id: FromPath[UUID]
     ) -> MemberView:
-        """Take the roles away and revoke the person's clients here; tokens already out stop with the next request."""
+        """Take the roles away and revoke the person's clients here; tokens already out stop with the next request.
+
+        A sign-on that came by invitation opens this organisation no more, also if the person comes back: invite it anew.
+        """
         return MemberView.of(*await service.end_membership(db, actor, organisation_id, membership_id, seen=seen))
 
 
@@ -134,13 +138,16 @@ class ClientController(Controller):
         "/",
         operation_id="addClient",
         summary="Add a client",
-        responses=problems(OrganisationNotFound, ClientInvalid),
+        responses=problems(OrganisationNotFound, PersonNeeded, ClientInvalid),
         **requires(Scope.CLIENTS_MANAGE),
     )
     async def add(
         self, db: Db, actor: Caller, organisation_id: FromPath[UUID], data: JSONBody[ClientDraft]
     ) -> Response[NewClientView]:
-        """Make a client. The reply shows its secret, this once; exchange both at `/oauth/token` for a token."""
+        """Make a client. The reply shows its secret, this once; exchange both at `/oauth/token` for a token.
+
+        One that acts as a person is made by a person: a service client makes other service clients alone.
+        """
         client, secret = await service.add_client(db, actor, organisation_id, data)
         return ApiResponse(NewClientView.with_secret(client, secret), status_code=201, headers=NO_STORE)
 
@@ -195,7 +202,12 @@ class SecretController(Controller):
         operation_id="addClientSecret",
         summary="Add a secret to a client",
         responses=problems(
-            OrganisationNotFound, ClientNotFound, ClientNotActive, CredentialInvalid, CredentialLimitReached
+            OrganisationNotFound,
+            ClientNotFound,
+            PersonNeeded,
+            ClientNotActive,
+            CredentialInvalid,
+            CredentialLimitReached,
         ),
         **requires(Scope.CLIENTS_MANAGE),
     )
@@ -207,7 +219,10 @@ class SecretController(Controller):
         client_id: FromPath[UUID],
         data: JSONBody[SecretDraft],
     ) -> Response[NewSecretView]:
-        """Make a second secret, shown this once. The first goes on until you revoke it: give the system the new one in between."""
+        """Make a second secret, shown this once. The first goes on until you revoke it: give the system the new one in between.
+
+        A personal client gets it from a person, never from a service client.
+        """
         row, secret = await credentials.add_secret(db, actor, organisation_id, client_id, data)
         view = NewSecretView.with_secret(SecretView.of(row, actor, organisation_id), secret)
         return ApiResponse(view, status_code=201, headers=NO_STORE)
@@ -269,6 +284,7 @@ class KeyController(Controller):
         responses=problems(
             OrganisationNotFound,
             ClientNotFound,
+            PersonNeeded,
             ClientNotActive,
             CredentialInvalid,
             CredentialKnown,
@@ -284,7 +300,10 @@ class KeyController(Controller):
         client_id: FromPath[UUID],
         data: JSONBody[KeyDraft],
     ) -> KeyView:
-        """Register the public half of a key; the client then gets tokens by `private_key_jwt` (RFC 7523), without any shared secret."""
+        """Register the public half of a key; the client then gets tokens by `private_key_jwt` (RFC 7523), without any shared secret.
+
+        A personal client gets it from a person, never from a service client.
+        """
         row = await credentials.add_key(db, actor, organisation_id, client_id, data)
         return KeyView.of(row, actor, organisation_id)
 

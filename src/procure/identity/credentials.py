@@ -13,7 +13,7 @@ from procure.identity.events import CredentialAdded, CredentialRevoked
 from procure.identity.models import Client, Credential, is_live
 from procure.identity.rules import CredentialKind, CredentialStatus
 from procure.identity.schemas import KeyDraft, KeyView, SecretDraft, SecretView
-from procure.identity.service import find_client, lock_client, new_secret
+from procure.identity.service import check_may_speak_for, find_client, lock_client, new_secret
 from procure.journal import service as journal
 from procure.kit.actor import Actor
 from procure.kit.clock import wall_now
@@ -54,6 +54,7 @@ async def add_secret(
 ) -> tuple[Credential, str]:
     """A second secret beside the first, to be shown this once; the first goes on until it is revoked."""
     client = await lock_client(db, actor, organisation_id, client_id)
+    check_may_speak_for(actor, client.person_id)
     await _check_addable(db, client, CredentialKind.SECRET, data.expires_at)
     credential, secret = new_secret(client.id, data.expires_at)
     await _add(db, actor, client, credential)
@@ -63,6 +64,7 @@ async def add_secret(
 async def add_key(db: AsyncSession, actor: Actor, organisation_id: UUID, client_id: UUID, data: KeyDraft) -> Credential:
     """A public key, by whose private half the client signs its assertions from now on."""
     client = await lock_client(db, actor, organisation_id, client_id)
+    check_may_speak_for(actor, client.person_id)
     thumbprint = assertions.check_key(data.jwk.key("unnamed"))
     await _check_addable(db, client, CredentialKind.KEY, data.expires_at)
     known = await db.scalars(select(Credential.thumbprint).where(Credential.client_id == client.id))

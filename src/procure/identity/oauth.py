@@ -291,10 +291,10 @@ class _CallingClient(ClientMixin):  # type: ignore[misc]
         return bool(grant_type == ClientCredentialsGrant.GRANT_TYPE)
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """All that the roles allow, or exactly what is asked for; None (invalid_scope) if that is more."""
+        """All that the roles allow, or exactly what is asked for; None (invalid_scope) if that is more, or nothing but spaces."""
         allowed = scopes_of(self.standing.roles)
         asked = set(scope_to_list(scope)) if scope else allowed
-        return list_to_scope(sorted(asked)) if asked <= allowed else None
+        return list_to_scope(sorted(asked)) if asked and asked <= allowed else None
 
 
 def _by_assertion(query_client: Any, request: Any) -> _CallingClient | None:

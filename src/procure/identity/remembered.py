@@ -30,7 +30,8 @@ DELETE FROM {table} WHERE ctid = ANY (ARRAY(
 async def use_once(db: AsyncSession, assertion: Assertion) -> bool:
     """Whether nobody has used this assertion before, in whatever process; whoever is second waits for the first to commit."""
     # A hash: the rows shall tell nobody whose assertions were used in the hours before a deadline.
-    id_ = hashlib.sha256(f"{assertion.client_id} {assertion.jti}".encode()).digest()
+    # JSON may hold half of a surrogate pair, which is a `jti` like another.
+    id_ = hashlib.sha256(f"{assertion.client_id} {assertion.jti}".encode(errors="surrogatepass")).digest()
     expires_at = datetime.fromtimestamp(assertion.until, UTC)
     statement = insert(UsedAssertion).values(id=id_, expires_at=expires_at).on_conflict_do_nothing()
     return await db.scalar(statement.returning(UsedAssertion.id)) is not None

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, any_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.identity import rules
 from procure.identity.errors import ClientNotFound, MembershipInvalid, MembershipNotFound
 from procure.identity.events import ClientAdded, ClientRevoked, MembershipAdded, MembershipEnded
-from procure.identity.models import Client, Credential, Membership, Person
+from procure.identity.models import Client, Credential, Membership, Person, PersonIdentity
 from procure.identity.rules import ClientStatus, CredentialKind, CredentialStatus, MembershipStatus, PersonStatus
 from procure.identity.schemas import ClientDraft, ClientView, MemberDraft, MemberView
 from procure.journal import service as journal
-from procure.kit.actor import Actor, Role
+from procure.kit.actor import Actor, Role, require_person
 from procure.kit.errors import Faults
 from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
@@ -32,6 +32,15 @@ def check_own(actor: Actor, organisation_id: UUID) -> None:
     """An organisation's members and clients are its own and the operator's to see; for others they do not exist."""
     if not actor.has(Role.OPERATOR) and organisation_id != actor.organisation_id:
         raise OrganisationNotFound("There is no such organisation, or it is not yours to act on.")
+
+
+def check_may_speak_for(actor: Actor, person_id: UUID | None) -> None:
+    """Who hands out what acts as a person is one: a service client that could would be both of the four eyes (PersonNeeded).
+
+    The command line has neither client nor person: whoever works there has the database too.
+    """
+    if person_id is not None and actor.client_id is not None:
+        require_person(actor)
 
 
 async def find_own(db: AsyncSession, actor: Actor, organisation_id: UUID) -> Organisation:
@@ -188,12 +197,16 @@ async def lock_membership(
 async def end_membership(
     db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID, *, seen: Seen = UNCONDITIONAL
 ) -> tuple[Membership, Person]:
-    """Take a person's roles away, from the next request on, and revoke the clients that act as that person here."""
+    """Take a person's roles away, from the next request on, and revoke the clients that act as that person here.
+
+    What invitations have let in as that person here goes too: should they come back, it has to be invited anew.
+    """
     membership, person = await lock_membership(db, actor, organisation_id, membership_id)
     seen.check(MemberView.of(membership, person).etag)
     rules.check_endable(membership.status)
     membership.move_to(MembershipStatus.ENDED)
     revoked = await _revoke_clients_of(db, organisation_id, membership.person_id)
+    await _close_sign_ons_of(db, organisation_id, membership.person_id)
     event = MembershipEnded(
         object_id=membership.id,
         object_version=membership.version,
@@ -213,6 +226,16 @@ async def _revoke_clients_of(db: AsyncSession, organisation_id: UUID, person_id:
     return [client.id for client in clients]
 
 
+async def _close_sign_ons_of(db: AsyncSession, organisation_id: UUID, person_id: UUID) -> None:
+    """The organisation vouches no longer for what it has let in; the operator's own links are the operator's to undo."""
+    # The person's lock, under which whoever accepts elsewhere changes the same list.
+    await db.execute(select(Person.id).where(Person.id == person_id).with_for_update(key_share=True))
+    opened = PersonIdentity.organisation_ids
+    theirs = PersonIdentity.person_id == person_id, any_(opened) == organisation_id
+    left = update(PersonIdentity).where(*theirs).values(organisation_ids=func.array_remove(opened, organisation_id))
+    await db.execute(left.execution_options(synchronize_session=False))
+
+
 def _client(organisation_id: UUID) -> Select[Client]:
     statement = select(Client).where(Client.organisation_id == organisation_id)
     return statement.execution_options(populate_existing=True)
@@ -221,6 +244,7 @@ def _client(organisation_id: UUID) -> Select[Client]:
 async def add_client(db: AsyncSession, actor: Actor, organisation_id: UUID, data: ClientDraft) -> tuple[Client, str]:
     """Make an API client with a first secret, which is returned here and nowhere else: only the hash is kept."""
     organisation = await lock_own(db, actor, organisation_id)
+    check_may_speak_for(actor, data.person_id)
     is_member = data.person_id is not None and await _is_member(db, organisation.id, data.person_id)
     rules.check_client(organisation.kind, data.kind, data.roles, person_id=data.person_id, is_member=is_member)
     client = Client(

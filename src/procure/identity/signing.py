@@ -98,8 +98,7 @@ class SigningKeys:
             make_folder(folder)
             if not _names(folder):
                 _make(folder / FILE_NAME, SigningKey.new())
-            self._names = _names(folder)
-            self._ring = _load(folder, self._names)
+            self._names, self._ring = _loaded(folder)
         self._looked_at_s = time.monotonic()
 
     def ring(self) -> Ring:
@@ -172,6 +171,18 @@ def _said(folder: Path) -> Iterator[None]:
 def _names(folder: Path) -> frozenset[str]:
     """What is in a file never changes: another name is another key."""
     return frozenset(path.name for path in folder.glob(_FILES))
+
+
+def _loaded(folder: Path) -> tuple[frozenset[str], Ring]:
+    """What is there. A rotation may remove a file between the look and the reading: then it is looked at again."""
+    names = _names(folder)
+    while True:
+        try:
+            return names, _load(folder, names)
+        except FileNotFoundError:
+            before, names = names, _names(folder)
+            if names == before:
+                raise
 
 
 def _load(folder: Path, names: frozenset[str]) -> Ring:

@@ -75,7 +75,7 @@ SYSTEM = Actor(request_id="worker")
 
 
 class PersonNeeded(Forbidden):
-    """Judgement is a person's: approve, open, score, sign, accept. A service client never does it."""
+    """Judgement is a person's: approve, open, score, sign, accept, and hand out what acts as a person. A service client never does it."""
 
     slug, title = "person-needed", "A named person is needed"
 

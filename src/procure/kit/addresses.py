@@ -4,9 +4,10 @@
 address that is none of theirs; what is no address counts for nothing.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import structlog
 from litestar.types import Scope
@@ -31,6 +32,7 @@ _INNER = [
         "fe80::/10",
     )
 ]
+_WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d{1,5})?|([0-9.]+):\d{1,5}")
 _FORWARDED = frozenset({b"x-forwarded-for", b"forwarded"})
 #: Whoever has an IPv6 address has 2^64 of them (RFC 4291, section 2.5.4).
 _HOST_BITS = 64
@@ -51,36 +53,43 @@ class Addresses:
         said = b",".join([value for name, value in scope["headers"] if name == b"x-forwarded-for"]).decode("latin-1")
         found = peer[0]
         for one in reversed(said.split(",")):
-            if _placed(one.strip()) is None:
+            if (address := _address(_without_port(one.strip()))) is None:
                 break
-            found = one.strip()
+            found = str(address)
+            scope["state"]["is_resolved"] = True
             if not self._is_named(found):
                 break
         scope["client"] = (found, 0)
-        scope["state"]["is_resolved"] = True
 
     def key(self, scope: Scope) -> str | None:
         """What its callers' limits are kept by: an IPv4 address, an IPv6 network of 64 bits; None where it is nobody's own.
 
-        An inner address that forwards is a proxy which nobody has named: with one limit for all behind it one caller would shut out
-        the others, so there is none, and a warning.
+        An inner address that forwards is a proxy which nobody has named, and a named one may say nothing that is an address: with one
+        limit for all behind it one caller would shut out the others, so there is none, and a warning.
         """
-        peer = scope["client"]
-        placed = _placed(peer[0]) if peer else None
+        host = scope["client"][0] if scope["client"] else ""
+        placed = _placed(host)
         if placed is None:
             return None
         key, is_inner = placed
-        if is_inner and not scope["state"].get("is_resolved") and _forwards(scope["headers"]):
-            self._warn()
-            return None
+        if not scope["state"].get("is_resolved") and _forwards(scope["headers"]):
+            if self._is_named(host):
+                self._warn("a proxy of PROCURE_TRUSTED_PROXIES names no caller: no limits by address behind it")
+                return None
+            if is_inner:
+                self._warn(
+                    "a proxy forwards that PROCURE_TRUSTED_PROXIES does not name: no limits by address behind it"
+                )
+                return None
         return key
 
     def _is_named(self, host: str) -> bool:
-        return _placed(host) is not None and any(ip_address(host) in network for network in self._proxies)
+        address = _address(host)
+        return address is not None and any(address in network for network in self._proxies)
 
-    def _warn(self) -> None:
+    def _warn(self, said: str) -> None:
         if not self._has_warned:
-            log.warning("a proxy forwards that PROCURE_TRUSTED_PROXIES does not name: no limits by address behind it")
+            log.warning(said)
         self._has_warned = True
 
 
@@ -95,14 +104,27 @@ def _forwards(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return any(name in _FORWARDED for name, _ in headers)
 
 
+def _without_port(said: str) -> str:
+    """Some proxies name the port too: `203.0.113.5:4711`, `[2001:db8::1]:4711`."""
+    found = _WITH_PORT.fullmatch(said)
+    return (found[1] or found[2]) if found else said
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """An IPv4 address also where it came by a socket of IPv6 (RFC 4291, section 2.5.5.2), without a zone; None if it is none."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 @lru_cache(maxsize=4096)
 def _placed(host: str) -> tuple[str, bool] | None:
     """The key of an address, and whether it is an inner one; None if it is no address."""
-    try:
-        address = ip_address(host)
-    except ValueError:
+    address = _address(host)
+    if address is None:
         return None
-    address = getattr(address, "ipv4_mapped", None) or address
     is_inner = any(address in network for network in _INNER)
     if address.version == 6:
         return str(IPv6Network((int(address) >> _HOST_BITS << _HOST_BITS, _HOST_BITS))), is_inner

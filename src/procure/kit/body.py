@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from procure.kit.errors import FAULTS_MAX, Fault, Faults, Invalid, Malformed
-from procure.kit.seen import CONTROL, unseen
+from procure.kit.seen import CONTROL, MARKS_MAX, is_overmarked, unseen
 
 T = TypeVar("T")
 #: A JSON Pointer, or the place around and the step from there: written out only where there is a fault to tell.
@@ -25,7 +25,8 @@ Place = Union[str, tuple["Place", str | int]]  # noqa: UP007 - a name that is no
 DEPTH_MAX = 32
 #: Years in which a date makes sense here, and with which the calendar can reckon without falling off its end.
 YEAR_MIN, YEAR_MAX = 1900, 2199
-UNSEEN_CODE = "unseen-character"
+#: Faults of what text shows.
+UNSEEN_CODE, MARKS_CODE = _SHOWN = ("unseen-character", "too-many-marks")
 _TOO_DEEP = f"The body is nested deeper than {DEPTH_MAX} levels."
 
 
@@ -54,7 +55,7 @@ def read(body: bytes, type_: type[T], *, is_judged: bool = False) -> T:
         raise BodyMalformed(f"The body is not readable as JSON: {error}.") from error
     cleaned, faults = _cleaned(raw)
     if is_judged:
-        faults.found = [fault for fault in faults.found if fault.code != UNSEEN_CODE]
+        faults.found = [fault for fault in faults.found if fault.code not in _SHOWN]
     _refuse_repeated(body, raw)
     return _convert(cleaned, type_, faults)
 
@@ -119,6 +120,9 @@ def _clean(value: Any, place: Place, depth: int, faults: Faults) -> Any:
 
 def _clean_text(text: str, place: Place, faults: Faults) -> str:
     if not text.isascii():
+        if is_overmarked(text):
+            faults.add(_pointer(place), MARKS_CODE, f"Text may not pile more than {MARKS_MAX} marks on one letter.")
+            return text.strip()
         text = unicodedata.normalize("NFC", text)
     if not text.isprintable() and CONTROL.search(text):
         faults.add(_pointer(place), "control-character", "Text may not contain NUL or other control characters.")

@@ -128,7 +128,8 @@ def with_coding(app: ASGIApp) -> ASGIApp:
         if wanted.coding is None and not wanted.takes_plain:
             await _refuse(scope, receive, send)
             return
-        is_named = len(said) > 1 and _plain_conditions(scope, wanted.coding)
+        has_condition = any(name != b"accept-encoding" for name, _ in said)
+        is_named = has_condition and _plain_conditions(scope, wanted.coding)
         if wanted.coding is None:
             await app(scope, receive, send)
             return

@@ -25,7 +25,7 @@ _DATA: RawHeaders = [
 _TLS: RawHeaders = [(b"strict-transport-security", b"max-age=31536000")]
 
 #: Beside whatever a handler has said of what its answer depends on.
-_VARY = (b"vary", b"Authorization, Procure-Organisation, Accept-Encoding")
+_VARY: RawHeaders = [(b"vary", b"Authorization, Procure-Organisation, Accept-Encoding")]
 
 #: Kept by nobody: acts, refusals, tokens, and whatever tells about bids.
 _NO_STORE = b"no-store"
@@ -45,20 +45,23 @@ EXPOSED = [
     "RateLimit-Policy",
     "Retry-After",
     "Sunset",
+    "Validated-Only",
     "X-Request-ID",
 ]
 PREFLIGHT_MAX_AGE_S = 600
 
 
-def with_headers(app: ASGIApp, *, is_tls: bool) -> ASGIApp:
+def with_headers(app: ASGIApp, config: CORSConfig | None, *, is_tls: bool) -> ASGIApp:
     """Around everything that answers."""
     always = [*_DATA, *_TLS] if is_tls else _DATA
     names = frozenset(name for name, _ in _DATA)
+    vary = _VARY if config is None else [*_VARY, (b"vary", b"Origin")]
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
+        readable = _readable(scope, config)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -67,7 +70,8 @@ def with_headers(app: ASGIApp, *, is_tls: bool) -> ASGIApp:
                 given += always if said.isdisjoint(names) else [header for header in always if header[0] not in said]
                 if b"cache-control" not in said:
                     given.append((b"cache-control", _keeping(scope, message["status"])))
-                given.append(_VARY)
+                given += [header for header in readable if header[0] not in said]
+                given += vary
                 given += scope.get("state", {}).get("rate_limit", ())
                 if deprecation := deprecation_at(scope):
                     given += ((name.lower().encode(), said.encode()) for name, said in deprecation.headers().items())
@@ -77,6 +81,15 @@ def with_headers(app: ASGIApp, *, is_tls: bool) -> ASGIApp:
         await app(scope, receive, send_with_headers)
 
     return handle
+
+
+def _readable(scope: Scope, config: CORSConfig | None) -> RawHeaders:
+    """What lets a named portal's page read a reply. Litestar says it of what its router answers; refusals come from before it too."""
+    origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+    if config is None or not origin or not config.is_origin_allowed(origin.decode("latin-1")):
+        return []
+    exposed = ", ".join(EXPOSED).encode()
+    return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", exposed)]
 
 
 def _keeping(scope: Scope, status: int) -> bytes:

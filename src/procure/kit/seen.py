@@ -9,6 +9,11 @@ scripts are the reader's to see: names are not identifiers here. Unassigned code
 """
 
 import re
+import unicodedata
+
+#: Marks in a row beyond which text is no writing (UAX 15, section 13: Stream-Safe Text Format). Normalisation sorts them in quadratic
+#: time: a body of nothing else would hold up everybody for half a minute.
+MARKS_MAX = 30
 
 #: C0 and C1 but tab and line feeds, and halves of surrogate pairs. PostgreSQL stores no NUL, terminals obey the others.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -46,6 +51,20 @@ _BLACK_FLAG = "\U0001f3f4"
 _FLAGS = re.compile(
     f"{_BLACK_FLAG}\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f"
 )
+
+
+def _marks() -> str:
+    """What follows a letter, ordered by its class in normalisation, and three vowel signs of Tibetan that come apart into such."""
+    marks = [at for at in range(0x300, 0x20000) if unicodedata.combining(chr(at))]
+    return "".join(map(chr, (*marks, 0xF73, 0xF75, 0xF81)))
+
+
+_OVERMARKED = re.compile(f"[{_marks()}]{{{MARKS_MAX + 1}}}")
+
+
+def is_overmarked(text: str) -> bool:
+    """Whether more than `MARKS_MAX` combining marks follow each other. Asked before text is normalised."""
+    return _OVERMARKED.search(text) is not None
 
 
 def unseen(text: str) -> str | None:

@@ -21,6 +21,7 @@ from procure.identity.errors import (
 from procure.identity.invitations import service
 from procure.identity.invitations.schemas import Acceptance, InvitationDraft, InvitationView, NewInvitationView
 from procure.identity.schemas import MemberView
+from procure.kit.actor import PersonNeeded
 from procure.kit.http import ApiResponse, AsSeen, Caller, Db, PageAsked, requires, signing_on
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
@@ -55,13 +56,15 @@ class InvitationController(Controller):
         "/",
         operation_id="addInvitation",
         summary="Invite somebody",
-        responses=problems(OrganisationNotFound, InvitationInvalid, InvitationLimitReached),
+        responses=problems(OrganisationNotFound, PersonNeeded, InvitationInvalid, InvitationLimitReached),
         **requires(Scope.MEMBERS_MANAGE),
     )
     async def add(
         self, db: Db, actor: Caller, organisation_id: FromPath[UUID], data: JSONBody[InvitationDraft]
     ) -> Response[NewInvitationView]:
         """Invite somebody to roles, or a member to link their sign-on. The reply shows the code, this once: give it to whoever is meant.
+
+        A person invites, never a service client: whoever comes in acts as one.
 
         They send it, with a token of their own sign-on, to `POST /v1/invitations/accept`. Nothing is sent by this service.
         """

@@ -22,7 +22,7 @@ from procure.identity.invitations.schemas import InvitationDraft, InvitationView
 from procure.identity.models import Invitation, Membership, Person, PersonIdentity
 from procure.identity.rules import InvitationStatus, MembershipStatus
 from procure.journal import service as journal
-from procure.kit.actor import Actor, Known, Role
+from procure.kit.actor import Actor, Known, Role, require_person
 from procure.kit.clock import wall_now
 from procure.kit.db import exclude
 from procure.kit.etags import UNCONDITIONAL, Seen
@@ -69,6 +69,7 @@ async def invite(
 ) -> tuple[Invitation, Person | None, str]:
     """Invite somebody; the code is returned here and nowhere else: only its hash is kept."""
     organisation = await identity.lock_own(db, actor, organisation_id)
+    require_person(actor)
     member = await _member(db, organisation.id, data.person_id) if data.person_id else None
     expires_at = rules.check_invitation(
         organisation.kind,

@@ -195,7 +195,7 @@ async def of_organisation(db: AsyncSession, actor: Actor, organisation_id: UUID)
     return [
         Act("addMember", [mine]),
         Act("addClient", [mine]),
-        Act("addInvitation", [mine, [room]]),
+        Act("addInvitation", [mine, [partial(require_person, actor)], [room]]),
         Act("suspendOrganisation", [[suspendable]]),
         Act("reinstateOrganisation", [[reinstatable]]),
     ]
@@ -226,6 +226,7 @@ async def of_person(db: AsyncSession, actor: Actor, person_id: UUID) -> list[Act
 async def of_client(db: AsyncSession, actor: Actor, organisation_id: UUID, client_id: UUID) -> list[Act]:
     client = await identity.find_client(db, actor, organisation_id, client_id)
     usable = partial(identity_rules.check_not_revoked, client.status)
+    speaks = partial(identity.check_may_speak_for, actor, client.person_id)
     acts = [
         Act("suspendClient", [[partial(identity_rules.check_suspendable, client.status)]]),
         Act("reinstateClient", [[partial(identity_rules.check_reinstatable, client.status)]]),
@@ -234,5 +235,5 @@ async def of_client(db: AsyncSession, actor: Actor, organisation_id: UUID, clien
     for kind, noun in ((CredentialKind.SECRET, "Secret"), (CredentialKind.KEY, "Key")):
         room = partial(identity_rules.check_room, kind, await credentials.live_count(db, client.id, kind))
         some = partial(identity_rules.check_some_active, await credentials.statuses_of(db, client.id, kind))
-        acts += [Act(f"addClient{noun}", [[usable], [room]]), Act(f"revokeClient{noun}", [[some]])]
+        acts += [Act(f"addClient{noun}", [[speaks], [usable], [room]]), Act(f"revokeClient{noun}", [[some]])]
     return acts

@@ -33,7 +33,7 @@ check: $(VENV)/.dev $(VENV)/.project ## run what CI runs: format, lint, types, i
 	@$(MAKE) -s lint-openapi
 	$(PY) -m pytest -n auto
 
-drill: $(VENV)/.dev $(VENV)/.project ## run what takes longer than a check: Schemathesis as every seat, the long fuzz; up to half an hour
+drill: $(VENV)/.dev $(VENV)/.project ## run what takes longer than a check: Schemathesis as every seat, the long fuzz; half an hour and more
 	FUZZ=5000 $(PY) -m pytest -n auto tests/kit/test_fuzz.py
 	PYTHONPATH=tests $(PY) -m fuzzing
 

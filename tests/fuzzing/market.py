@@ -42,6 +42,7 @@ from procure.finance import service as finance
 from procure.finance.models import Invoice
 from procure.finance.schemas import InvoiceDraft
 from procure.identity.models import Credential, Membership
+from procure.identity.registrations.schemas import RegistrationDraft
 from procure.identity.rules import CredentialKind
 from procure.kit import clock
 from procure.kit.actor import Actor, Role
@@ -346,4 +347,7 @@ async def begin(settings: Settings) -> None:
 async def marketplace(settings: Settings) -> AsyncGenerator[tuple[Market, Call]]:
     """A new one in this database."""
     async with connected(settings) as (db, call):
-        yield await fill(db, settings), call
+        at = await fill(db, settings)
+        registered = await call.post(None, "/v1/registrations", RegistrationDraft.EXAMPLE)
+        at.resources += [f"/v1/registrations/{registered.json()['id']}"] if registered.is_success else []
+        yield at, call

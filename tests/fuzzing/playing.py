@@ -88,6 +88,7 @@ def settings_at(place: Path, urls: Urls) -> Settings:
         base_url=f"http://127.0.0.1:{port}",
         sandbox=True,
         log_level="error",
+        mail_url=f"file:{place / '.procure' / 'mail'}",
     )
     return msgspec.structs.replace(settings, **dict.fromkeys(UNLIMITED, 0))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 #: Operations that no seat gets a success from, and why that can't be otherwise.
 OUT_OF_REACH = {
     "acceptInvitation": "needs a person's sign-on, and a code that only the invited are told",
+    "confirmRegistration": "needs a code that only a mailbox is told",
     "getToken": "knows its callers by a client's own credentials, never by a token",
     "introspectToken": "as getToken",
     "revokeToken": "as getToken",

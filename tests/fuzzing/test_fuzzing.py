@@ -10,11 +10,11 @@ from fuzzing.tally import missed
 def test_schemathesis_finds_nothing_as_an_officer(world: World, tmp_path: Path) -> None:
     with served(tmp_path, world.urls) as service:
         phases = "examples,coverage,fuzzing"
-        played = play(service, "officer", examples=3, phases=phases, max_s=300, thinned=3)
+        played = play(service, "officer", examples=3, phases=phases, max_s=300, thinned=4)
         assert not service.complaints()
     assert played.code == 0, played.said
     told = "\n".join(played.tally.table())
-    assert played.cases > 2000, played.said
+    assert played.cases > 1500, played.said
     # Past the door, wherever the service says that an officer gets in.
     assert len(played.possible) > 35
     assert not missed(played.tally.reached, played.possible), told

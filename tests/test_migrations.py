@@ -56,9 +56,10 @@ CHANGED = {
         "invoices",
     ),
     *("lots", "memberships", "organisations", "outcomes", "persons", "scores", "submissions"),
+    *("webhook_cursors", "webhooks"),
 }
 REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}
-CHANGED_AND_REPLACED = {"panel_members", "person_identities"}
+CHANGED_AND_REPLACED = {"panel_members", "person_identities", "webhook_deliveries"}
 DECLARED: list[tuple[set[str], set[str]]] = [
     (READ_ONLY, {"SELECT"}),
     (KEPT_FOR_GOOD, {"SELECT", "INSERT"}),

@@ -13,7 +13,8 @@ import procure.lots.models
 import procure.organisations.models
 import procure.outcomes.models
 import procure.policy.models
-import procure.sandbox.models  # noqa: F401 - each import registers its tables
+import procure.sandbox.models
+import procure.webhooks.models  # noqa: F401 - each import registers its tables
 from procure.kit.db import Base
 
 metadata = Base.metadata

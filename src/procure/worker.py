@@ -32,11 +32,15 @@ from procure.kit.settings import Settings, SettingsFault
 from procure.lots.models import Lot
 from procure.vault.keyring import FileKeyring
 from procure.vault.keys import Vault
+from procure.vault.strongbox import STRONGBOX, Strongbox
+from procure.webhooks import courier
+from procure.webhooks import lists as deliveries
+from procure.webhooks.courier import Courier
 
 log = structlog.get_logger(__name__)
 
-#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile, one for the sealer.
-POOL_SIZE = 3
+#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile, one for the sealer; and the courier's.
+POOL_SIZE = 3 + courier.CONNECTIONS
 #: Longest pause between looks at a database that is away.
 BACKOFF_MAX_S = 10.0
 #: What a job in hand gets to finish when the worker is stopped; then its transaction is rolled back.
@@ -77,6 +81,7 @@ def jobs(sessions: Sessions, vault: Vault) -> list[Job]:
         Job("seal", 0.0, partial(seal_due, sessions, vault, Backoff())),
         Job("sweep", SWEEP_EVERY_S, partial(sweep_orphan_keys, sessions, vault)),
         Job("prune", PRUNE_EVERY_S, partial(prune_kept_replies, sessions)),
+        Job("log", PRUNE_EVERY_S, partial(prune_deliveries, sessions)),
         Job("forget", PRUNE_EVERY_S, partial(forget_expired, sessions)),
     ]
 
@@ -100,6 +105,11 @@ async def prune_kept_replies(sessions: Sessions) -> None:
 async def forget_expired(sessions: Sessions) -> None:
     """Forget the assertions and revoked tokens that would be refused as expired by now."""
     await _prune(sessions, remembered.prune, remembered.PRUNE_BATCH, "used assertions and revoked tokens pruned")
+
+
+async def prune_deliveries(sessions: Sessions) -> None:
+    """Forget what was sent to webhooks when the log has kept it for its days."""
+    await _prune(sessions, deliveries.prune, deliveries.PRUNE_BATCH, "webhook deliveries pruned")
 
 
 async def _prune(sessions: Sessions, prune: Callable[[AsyncSession], Awaitable[int]], batch: int, said: str) -> None:
@@ -130,6 +140,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             stop,
             _rounds(settings, sessions, jobs(sessions, vault), stop),
             _sealing(settings, sessions, Sealer(vault, origin_of(settings.base_url)), stop),
+            *_delivering(settings, sessions, stop),
         )
     finally:
         await engine.dispose()
@@ -165,6 +176,15 @@ async def _sealing(settings: Settings, sessions: Sessions, sealer: Sealer, stop:
                 await listener.wait(LOOK_S)
     finally:
         await listener.close()
+
+
+def _delivering(settings: Settings, sessions: Sessions, stop: asyncio.Event) -> list[Coroutine[None, None, None]]:
+    """What webhooks are sent, where this installation sends any."""
+    may_be_local = settings.webhooks_may_be_local()
+    if settings.webhooks == "off":
+        return []
+    box = Strongbox(settings.keys_path / STRONGBOX)
+    return [Courier(settings.database_url, sessions, box, may_be_local=may_be_local).run(stop)]
 
 
 async def _is_ready(settings: Settings, sessions: Sessions) -> bool:

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -64,8 +64,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: Origins whose pages may call this service from a browser (CORS), separated by commas; none by default.
     cors_origins: str = ""
 
+    #: Where webhooks are sent by this installation's workers: to public addresses, in a sandbox to this machine too, or nowhere.
+    webhooks: Literal["public", "loopback", "off"] = "public"
+
     #: Sign-ons whose people are let in: pairs of issuer and audience, separated by commas; none by default.
     oidc_issuers: str = ""
+
+    def webhooks_may_be_local(self) -> bool:
+        """Whether webhooks may be sent to this machine. Raises SettingsFault outside a sandbox, where they never are."""
+        if self.webhooks == "loopback" and not self.sandbox:
+            raise SettingsFault("PROCURE_WEBHOOKS: `loopback` is a sandbox's alone.")
+        return self.webhooks == "loopback"
 
     def sign_ons(self) -> list[SignOn]:
         """Those of `oidc_issuers`. Raises SettingsFault; without TLS only a sandbox's, on this machine."""

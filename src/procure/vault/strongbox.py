@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from procure.kit.settings import SettingsFault
 from procure.vault import files
 
+#: Its folder, beside the other keys.
+STRONGBOX = "strongbox"
 _NAME, _LOCK = "sealing.key", "lock"
 _KEY_BYTES, _NONCE_BYTES = 32, 12
 

@@ -66,8 +66,8 @@ getAssessment
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
 getAward getLiveness getLot getOutcome getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion
-listAwardActions listAwards listEnquiries listEnquiryActions listLotActions listLots listObservations listOutcomeActions
-listOutcomes registerAwards registerContracts registerLots registerOutcomes
+getCheckpoint getJournalKey listAwardActions listAwards listChanges listCheckpoints listEnquiries listEnquiryActions
+listLotActions listLots listObservations listOutcomeActions listOutcomes proveConsistency streamChanges registerAwards registerContracts registerLots registerOutcomes
     may: everyone
 
 getBid listBidActions
@@ -124,6 +124,10 @@ listOpenedBids
 listOrganisations
     may: buyer.admin,approver,auditor,finance,officer elsewhere.admin,approver,auditor,finance,officer operator rival.*
         supplier.* system
+
+proveInclusion
+    may: operator
+    404: everyone
 
 getMe listTasks
     may: buyer.* elsewhere.* operator rival.* supplier.* system

@@ -15,17 +15,25 @@ _INSTANT = re.compile(r"T(\d\d):(\d\d):\d\d(\.\d+)?(Z|\+00:00)")
 #: Of values that are drawn by chance or belong to one release: what stands for them.
 _BYTES = hashlib.sha256(b"an example").digest()
 _URLSAFE = urlsafe_b64encode(_BYTES).decode().rstrip("=")
+_BASE64 = b64encode(_BYTES).decode()
+#: A hash of the journal's tree.
+_HASH = re.compile(r"(?<![\w+/])[\w+/]{43}=(?![\w+/=])", re.ASCII)
+_NOTE = f"procure.example/journal\n1042\n{_BASE64}\n\n— procure.example/journal {b64encode(_BYTES * 2 + _BYTES[:4]).decode()}\n"
 PLAIN: dict[str, Any] = {
     "access_token": f"eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.{_URLSAFE}.{_URLSAFE}{_URLSAFE}",
     "ahead_seconds": 1209600.0,
+    "checkpoint": _NOTE,
     "client_secret": _URLSAFE,
     "code": "Zm9yIG9uZSBwZXJzb24sIGFuZCBmb3Igb25lIHRpbWU",
     "exp": 1764594000,
     "expires_at": "2026-12-08T09:00:00Z",
     "kid": _URLSAFE,
-    "public_key": b64encode(_BYTES).decode(),
+    "made_at": "2026-12-01T09:00:00Z",
+    "note": _NOTE,
+    "public_key": _BASE64,
     "revision": "20261201_0001",
     "signature": b64encode(_BYTES * 2).decode(),
+    "verifier_key": f"procure.example/journal+9f86d081+{b64encode(bytes([1]) + _BYTES).decode()}",
     "x": _URLSAFE,
     "y": _URLSAFE,
 }
@@ -47,7 +55,7 @@ class Recorder:
         return self._text(value) if isinstance(value, str) else value
 
     def _text(self, text: str) -> str:
-        text = _CHANCE.sub(self._named, text)
+        text = _HASH.sub(_BASE64, _CHANCE.sub(self._named, text))
         text = _DAY.sub(lambda found: f"{_back(found[1])}-", text)
         return _INSTANT.sub(lambda found: f"T{found[1]}:{int(found[2]) // _MINUTES * _MINUTES:02d}:00Z", text)
 

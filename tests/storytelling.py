@@ -12,6 +12,8 @@ import build
 from conftest import World
 from described import Described, described
 from procure import worker
+from procure.journal.notes import origin_of
+from procure.journal.sealer import Sealer
 from procure.kit.actor import Actor, Known
 from procure.organisations.models import Organisation
 from recording import Recorder, later
@@ -77,13 +79,15 @@ class Story:
             return msgspec.json.decode(later(text))
         return None
 
-    async def play(self, name: str, actor: Actor | None = None, body: Any = None, **places: Any) -> Any:
+    async def play(
+        self, name: str, actor: Actor | None = None, body: Any = None, *, query: str = "", **places: Any
+    ) -> Any:
         """The operation as its example has it, or with `body`; it has to succeed, and its first reply is kept."""
         method, path, _ = self.addresses[name]
         sent = self.example(name) if body is None else body
         if self.look:
             await self.look(name, actor, sent, places)
-        reply = await self.world.call(method, actor, path.format(**places), sent)
+        reply = await self.world.call(method, actor, path.format(**places) + query, sent)
         body = self.kept(name, reply)
         await self.follow(name, reply, actor, places)
         return body
@@ -112,6 +116,13 @@ class Story:
 
     async def wait_until(self, moment: str) -> None:
         await self.play("moveSandboxClock", self.operator, {"to": later(moment)})
+
+    async def seal(self) -> None:
+        """Give all entries so far their positions."""
+        sealer = Sealer(self.world.vault, origin_of(self.world.settings.base_url))
+        async with self.world.sessions() as db:
+            while await sealer.seal(db):
+                await db.commit()
 
     async def work(self) -> None:
         assert await worker.run_once(self.world.sessions, self.world.vault)
@@ -169,6 +180,22 @@ async def parties(story: Story) -> None:
     await story.play("suspendOrganisation", operator, **places)
     await story.play("reinstateOrganisation", operator, **places)
     await story.play("listOrganisations", operator)
+    await journal(story)
+
+
+async def journal(story: Story) -> None:
+    """What has happened so far, how one goes on hearing of it, and how anybody checks it."""
+    of = "types=organisation.registered,organisation.suspended"
+    await story.seal()
+    changes = await story.play("listChanges", story.operator, query=f"?limit=2&{of}")
+    # What is there is told; then the stream ends, since nobody waits for more.
+    await story.world.app.state.tail.close()
+    await story.play("streamChanges", story.operator, query=f"?{of}")
+    await story.play("getJournalKey")
+    await story.play("listCheckpoints")
+    size = (await story.play("getCheckpoint"))["size"]
+    await story.play("proveInclusion", story.operator, position=changes["items"][0]["position"])
+    await story.play("proveConsistency", query=f"?since=1&to={size}")
 
 
 async def invited(story: Story, **places: Any) -> None:

@@ -18,7 +18,6 @@ from procure.kit.settings import Settings, SettingsFault
 from procure.vault.errors import KeyUnreadable, VaultUnavailable
 from procure.vault.keyring import FileKeyring
 
-
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -30,7 +29,9 @@ def journal() -> None:
 @journal.command("verify")
 @click.option("--bundle", type=_FILE, help="An exported file, instead of the database.")
 @click.option("--checkpoint", "kept", multiple=True, type=_FILE, help="One that was kept outside; can be repeated.")
-@click.option("--key", help="The verifier key that you have kept (`GET /v1/journal/key`); else the one beside the data.")
+@click.option(
+    "--key", help="The verifier key that you have kept (`GET /v1/journal/key`); else the one beside the data."
+)
 @click.option("--quiet", is_flag=True, help="Without a progress bar.")
 def verify_(bundle: Path | None, kept: Sequence[Path], key: str | None, *, quiet: bool) -> None:
     """Compute everything anew: entries, order, tree, checkpoints, signatures, business rows. Exit code 1 at the first break.

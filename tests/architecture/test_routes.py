@@ -80,8 +80,8 @@ def test_what_writes_needs_a_token(handlers: list[tuple[str, HTTPRouteHandler]])
 
 def test_every_scope_opens_something(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
     used = {handler.opt.get("scope") for _, handler in handlers}
-    # Lots and outcomes are read by everybody, and their drafts by whoever is of the buyer's organisation.
-    assert set(Scope) - used == {Scope.LOTS_READ, Scope.OUTCOMES_READ}
+    # Changes, lots and outcomes are read by everybody, what is not public of them by whoever it concerns.
+    assert set(Scope) - used == {Scope.CHANGES_READ, Scope.LOTS_READ, Scope.OUTCOMES_READ}
 
 
 def test_nobody_walks_around_the_one_check_of_callers(
@@ -192,6 +192,7 @@ WITHOUT_SIGHT = {
 UNTAGGED = {
     *("getControlTotals", "getLiveness", "getReadiness", "getTime", "getToken", "getTokenKeys", "getTokenMetadata"),
     *("getMe", "getVersion", "introspectToken", "moveSandboxClock", "openLot", "revokeToken"),
+    *("getJournalKey", "listChanges", "listCheckpoints", "proveConsistency", "proveInclusion"),
 }
 
 

@@ -29,6 +29,8 @@ TAGS = [
     ("Awards", "Recommended by one person, approved by another, signed after the standstill."),
     ("Contracts", "Signature, deliverables, acceptance, completion."),
     ("Finance", "Orders, payables, invoices, payments."),
+    ("Changes", "Everything that happens, in one order, as far as you may see it."),
+    ("Journal", "The proof that nothing of the record was altered: checkpoints, inclusion, consistency."),
     ("Register", "What the public sees."),
     ("Time", "The clock that decides."),
     ("Sandbox", "Only with `PROCURE_SANDBOX=1`."),

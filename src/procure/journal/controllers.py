@@ -242,7 +242,7 @@ async def _events(
     clock = asyncio.get_running_loop().time
     asked_at = clock()
     yield _FIRST
-    while not tail.is_closed:
+    while True:
         found, position, moves = await tail.next(actor, position, types)
         if moves or clock() - asked_at > STANDING_S:
             try:
@@ -251,6 +251,8 @@ async def _events(
                 return
         if found:
             yield b"".join(found)
-        elif not await tail.beyond(position, HEARTBEAT_S):
+        if tail.is_closed:
+            return
+        if not found and not await tail.beyond(position, HEARTBEAT_S):
             # What was left out counts: who comes again need not go through it once more.
             yield b": still here\nid: %d\n\n" % position

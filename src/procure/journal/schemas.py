@@ -84,7 +84,7 @@ class CheckpointView(msgspec.Struct, frozen=True, kw_only=True):
 
     size: Place
     root: Hash
-    sealed_at: Instant
+    made_at: Instant
     note: Note
 
     @property
@@ -93,7 +93,7 @@ class CheckpointView(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, row: JournalCheckpoint) -> "CheckpointView":
-        return cls(size=row.size, root=b64encode(row.root).decode(), sealed_at=row.sealed_at, note=row.note)
+        return cls(size=row.size, root=b64encode(row.root).decode(), made_at=row.sealed_at, note=row.note)
 
 
 class Checkpoints(msgspec.Struct, frozen=True, kw_only=True):

@@ -154,10 +154,10 @@ class Tail:
         return wanted, entries[-1].position if entries else position, moves
 
     async def _page(self, actor: Actor, position: int, types: Collection[str] | None) -> tuple[list[bytes], int, bool]:
-        """What is there already was seen when its reader was let in: their standing is of now."""
+        """What memory does not hold. Nor does it hold then what may have changed their standing, so that is asked for anew."""
         async with self._reads, self._sessions() as db:
             rows, reached = await lists.changes(db, actor, position, TURN_MAX, types)
-        return [event_of(ChangeView.of(row, actor)) for row in rows], reached, False
+        return [event_of(ChangeView.of(row, actor)) for row in rows], reached, True
 
     async def _read(self) -> None:
         while not self.is_closed:

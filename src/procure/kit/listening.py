@@ -32,13 +32,12 @@ class Listener:
     async def wait(self, seconds: float) -> None:
         """Until a notice comes, or one has come since the last wait, or `seconds` have passed: also while the database is away."""
         try:
-            async with asyncio.timeout(seconds):
-                await self._connect()
-                await self._told.wait()
-        except TimeoutError:
-            pass
+            await self._connect()
         except DRIVER_ERRORS:
             await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._told.wait(), seconds)
         self._told.clear()
 
     async def close(self) -> None:
@@ -51,10 +50,14 @@ class Listener:
         """What was told while nobody listened is unknown: whoever waits is woken once."""
         if self._connection is not None and not self._connection.is_closed():
             return
-        connection: Any = await asyncpg.connect(self._dsn, timeout=TIMEOUT_S, server_settings=server_settings())
-        connection.add_termination_listener(lambda _: self._told.set())
-        await connection.add_listener(self._channel, lambda *_: self._told.set())
-        self._connection = connection
+        await self.close()
+        self._connection = await asyncpg.connect(self._dsn, timeout=TIMEOUT_S, server_settings=server_settings())
+        self._connection.add_termination_listener(lambda _: self._told.set())
+        try:
+            await self._connection.add_listener(self._channel, lambda *_: self._told.set())
+        except BaseException:
+            self._connection.terminate()
+            raise
         self._told.set()
 
 

@@ -11,14 +11,16 @@ import pytest
 from sqlalchemy import text
 
 from conftest import World
-from procure.journal.events import within
+from procure.journal.events import Audience, within
 from procure.kit.actor import Actor, OrganisationKind, Role
 from procure.kit.clock import wall_now
 from procure.kit.ids import new_id
 from procure.organisations import service as organisations
-from procure.vault.strongbox import Strongbox
+from procure.vault.strongbox import Strongbox, Unreadable
 from procure.webhooks import lists, rules, service
+from procure.webhooks.errors import WebhookSecretUnreadable
 from procure.webhooks.rules import ATTEMPTS_MAX, DeliveryStatus, WebhookStatus
+from procure.webhooks.schemas import WebhookView
 from procure.webhooks.sending import Trouble
 from procure.webhooks.signatures import Scheme
 from webhooks.office import (
@@ -78,7 +80,7 @@ async def test_a_key_signs_so_that_its_public_half_can_tell(office: Office, rece
     webhook, _ = await office.hook(await office.admin(), receiver, scheme=Scheme.ED25519)
     await office.tell()
     await office.work()
-    (shown,) = service.WebhookView.of(webhook).public_keys
+    (shown,) = WebhookView.of(webhook).public_keys
     assert is_signed_by_key(receiver.requests[0], shown)
 
 
@@ -88,9 +90,9 @@ async def test_a_secret_that_was_followed_by_another_signs_for_a_day_and_no_long
 ) -> None:
     admin = await office.admin()
     webhook, first = await office.hook(admin, receiver, scheme=scheme)
-    old = service.WebhookView.of(webhook).public_keys
+    old = WebhookView.of(webhook).public_keys
     after, second = await act(office.world, service.rotate, admin, office.box, webhook.id)
-    new = service.WebhookView.of(after).public_keys
+    new = WebhookView.of(after).public_keys
     for seconds in (0, 23 * 3600, 2 * 3600):
         await office.passes(seconds)
         await office.tell()
@@ -116,7 +118,7 @@ async def test_what_is_sent_is_what_the_organisation_may_see_and_of_the_types_th
         await office.tell(public)
         await office.tell(inside, audience=within(buyer.organisation_id))
         await office.tell(of_finance, audience=within(buyer.organisation_id, roles=(Role.FINANCE,)))
-        await office.tell(of_person, audience=service.Audience(persons=(buyer.person_id or new_id(),)))
+        await office.tell(of_person, audience=Audience(persons=(buyer.person_id or new_id(),)))
         await office.work()
         assert set(objects_of(plain)) == {public, inside}
         assert set(objects_of(finance)) == {public, inside, of_finance}
@@ -199,6 +201,7 @@ async def test_a_message_is_tried_for_three_days_then_is_a_dead_letter_and_frees
         pause_s = (first.due_at - wall_now()).total_seconds()
         waited_s.append(pause_s)
         await office.passes(pause_s + 1)
+    first, second = await office.log(webhook)
     assert (first.status, first.attempts, first.answer) == (DeliveryStatus.DEAD, ATTEMPTS_MAX, 500)
     assert 0.88 * 71.6 < sum(waited_s[:-1]) / 3600 < 1.12 * 71.6
     assert len(receiver.requests) == ATTEMPTS_MAX + 1
@@ -406,13 +409,13 @@ async def test_what_a_worker_leaves_behind_that_was_killed_another_goes_on_with(
 
 
 async def test_a_worker_that_ends_lets_go_at_once(office: Office, receiver: Receiver) -> None:
-    receiver.behave = lambda _: None
+    came = asyncio.Event()
+    receiver.behave = lambda _: came.set()
     webhook, _ = await office.hook(await office.admin(), receiver)
     told = await office.tell()
     first = office.courier()
     await first.claim()
-    while not receiver.requests:
-        await asyncio.sleep(0)
+    await came.wait()
     await first.close()
     receiver.behave = lambda _: TAKEN
     await office.work()
@@ -471,7 +474,7 @@ async def test_a_copy_sends_none_until_its_owner_confirms(
     held = await office.of(webhook)
     assert (held.status, held.reason) == (WebhookStatus.PAUSED, service.COPIED)
     if what == "other keys":
-        with pytest.raises(service.WebhookSecretUnreadable):
+        with pytest.raises(WebhookSecretUnreadable):
             await act(office.world, service.resume, admin, box, webhook.id)
         _, secret = await act(office.world, service.rotate, admin, box, webhook.id)
     await act(office.world, service.resume, admin, box, webhook.id)
@@ -489,7 +492,7 @@ async def test_who_has_the_database_has_no_secret(office: Office, receiver: Rece
         assert secret not in bytes(row.secret)
         assert secret.hex() not in row.row
         assert office.box.open(bytes(row.secret), row.id.bytes) == secret
-        with pytest.raises(service.Unreadable):
+        with pytest.raises(Unreadable):
             office.box.open(bytes(row.secret), new_id().bytes)
 
 

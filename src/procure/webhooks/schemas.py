@@ -167,10 +167,6 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     trouble: Trouble | None
     created_at: Instant
 
-    @property
-    def etag(self) -> str:
-        return tag_of(DeliveryView, self.id, self.status, self.attempts, self.due_at)
-
     @classmethod
     def of(cls, row: WebhookDelivery) -> "DeliveryView":
         waits = row.status is DeliveryStatus.WAITING

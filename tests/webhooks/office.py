@@ -60,7 +60,7 @@ class Office:
     ) -> tuple[Webhook, bytes]:
         port = receiver if isinstance(receiver, int) else receiver.port
         url = f"http://127.0.0.1:{port}/hooks"
-        draft = WebhookDraft(name="Portal", url=url, signature=scheme, **said)
+        draft = WebhookDraft(name="Portal", url=url, scheme=scheme, **said)
         async with self.world.sessions() as db:
             made = await service.add(db, actor, self.box, draft, may_be_local=True)
             await db.commit()

@@ -6,72 +6,82 @@ from uuid import UUID
 from procure.journal.events import Event
 
 
-class _OfWebhook(Event, frozen=True, kw_only=True):
-    """Base: about a webhook of `organisation_id`."""
+class WebhookAdded(Event, frozen=True, kw_only=True):
+    """A webhook was made: from `after` on it is sent what holders of `roles` may see, of `types` if they are named."""
 
+    type: ClassVar[str] = "webhook.added"
+    object_type: ClassVar[str] = "webhook"
+
+    organisation_id: UUID
+    types: list[str] | None
+    roles: list[str]
+    after: int
+
+
+class WebhookEdited(Event, frozen=True, kw_only=True):
+    """A webhook's name, address, types or roles were changed."""
+
+    type: ClassVar[str] = "webhook.edited"
+    object_type: ClassVar[str] = "webhook"
+
+    organisation_id: UUID
+    types: list[str] | None
+    roles: list[str]
+
+
+class WebhookSecretRotated(Event, frozen=True, kw_only=True):
+    """A webhook was given a new secret; the one before it signs beside it for a day."""
+
+    type: ClassVar[str] = "webhook.rotated"
     object_type: ClassVar[str] = "webhook"
 
     organisation_id: UUID
 
 
-class WebhookAdded(_OfWebhook, frozen=True, kw_only=True):
-    """A webhook was made: from `after` on it is sent what holders of `roles` may see, of `types` if they are named."""
-
-    type: ClassVar[str] = "webhook.added"
-
-    types: list[str] | None
-    roles: list[str]
-    after: int
-
-
-class WebhookEdited(_OfWebhook, frozen=True, kw_only=True):
-    """A webhook's name, address, types or roles were changed."""
-
-    type: ClassVar[str] = "webhook.edited"
-
-    types: list[str] | None
-    roles: list[str]
-
-
-class WebhookSecretRotated(_OfWebhook, frozen=True, kw_only=True):
-    """A webhook was given a new secret; the one before it signs beside it for a day."""
-
-    type: ClassVar[str] = "webhook.secret-rotated"
-
-
-class WebhookPaused(_OfWebhook, frozen=True, kw_only=True):
+class WebhookPaused(Event, frozen=True, kw_only=True):
     """Nothing is sent to a webhook until it is resumed. Without an actor the service did it, for a copy must not send."""
 
     type: ClassVar[str] = "webhook.paused"
+    object_type: ClassVar[str] = "webhook"
 
+    organisation_id: UUID
     reason: str
 
 
-class WebhookResumed(_OfWebhook, frozen=True, kw_only=True):
+class WebhookResumed(Event, frozen=True, kw_only=True):
     """A paused webhook goes on from where it stood."""
 
     type: ClassVar[str] = "webhook.resumed"
+    object_type: ClassVar[str] = "webhook"
+
+    organisation_id: UUID
 
 
-class WebhookDisabled(_OfWebhook, frozen=True, kw_only=True):
+class WebhookDisabled(Event, frozen=True, kw_only=True):
     """A webhook is over: by its owner, or because its receiver answered that it is gone (410)."""
 
     type: ClassVar[str] = "webhook.disabled"
+    object_type: ClassVar[str] = "webhook"
 
+    organisation_id: UUID
     reason: str
 
 
-class WebhookReplayed(_OfWebhook, frozen=True, kw_only=True):
+class WebhookReplayed(Event, frozen=True, kw_only=True):
     """A webhook is sent once more all that came after a position."""
 
     type: ClassVar[str] = "webhook.replayed"
+    object_type: ClassVar[str] = "webhook"
 
+    organisation_id: UUID
     after: int
 
 
-class WebhookTested(_OfWebhook, frozen=True, kw_only=True):
+class WebhookTested(Event, frozen=True, kw_only=True):
     """A test message was sent to a webhook."""
 
     type: ClassVar[str] = "webhook.tested"
+    object_type: ClassVar[str] = "webhook"
 
+    organisation_id: UUID
     delivery_id: UUID

@@ -50,14 +50,14 @@ class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         "name": "Supplier portal",
         "url": "https://portal.example/hooks/procure",
         "types": ["lot.published", "award.approved"],
-        "signature": "hmac-sha256",
+        "scheme": "hmac-sha256",
     }
 
     name: Name
     url: HookUrl
     types: Types | None = None
     roles: Roles = []
-    signature: Scheme = Scheme.HMAC
+    scheme: Scheme = Scheme.HMAC
     after: Place | None = None
 
 
@@ -100,7 +100,7 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
     url: HookUrl
     types: Types | None
     roles: Roles
-    signature: Scheme
+    scheme: Scheme
     public_keys: Annotated[list[ShownKey], Meta(max_length=2)]
     rotation_ends_at: Instant | None
     status: WebhookStatus
@@ -122,7 +122,7 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
             url=row.url,
             types=row.types,
             roles=[Role(role) for role in row.roles],
-            signature=row.scheme,
+            scheme=row.scheme,
             public_keys=[shown_key(one) for one in (row.public_key, row.public_key_before) if one is not None],
             rotation_ends_at=row.secret_before_ends_at,
             status=row.status,
@@ -146,7 +146,7 @@ class NewWebhookView(WebhookView, frozen=True, kw_only=True):
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     """One message: what it was about, and how it went. `position` is null of a test.
 
-    `due_at` is when it is tried next while it waits, unless an earlier one about the same thing waits as well. `answer` is the status
+    `next_attempt_at` is when it is tried while it waits, unless an earlier one about the same thing waits as well. `answer` is the status
     of the latest reply, if there was one, and `trouble` why it was not taken. Instants but `at` are by the machine's time.
     """
 
@@ -161,11 +161,11 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     object_version: VersionNumber | None
     status: DeliveryStatus
     attempts: Attempts
-    due_at: Instant | None
+    next_attempt_at: Instant | None
     attempted_at: Instant | None
     answer: HttpStatus | None
     trouble: Trouble | None
-    created_at: Instant
+    made_at: Instant
 
     @classmethod
     def of(cls, row: WebhookDelivery) -> "DeliveryView":
@@ -182,11 +182,11 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
             object_version=row.object_version,
             status=row.status,
             attempts=row.attempts,
-            due_at=row.due_at if waits else None,
+            next_attempt_at=row.due_at if waits else None,
             attempted_at=row.attempted_at,
             answer=row.answer,
             trouble=row.trouble,
-            created_at=row.created_at,
+            made_at=row.created_at,
         )
 
 

@@ -103,7 +103,7 @@ async def add(
     assert actor.organisation_id is not None
     await organisations.lock_organisation(db, actor, actor.organisation_id)
     rules.check_room(await _in_use(db, actor.organisation_id))
-    id_, made = new_id(), signatures.make(data.signature)
+    id_, made = new_id(), signatures.make(data.scheme)
     webhook = Webhook(
         id=id_,
         organisation_id=actor.organisation_id,
@@ -111,7 +111,7 @@ async def add(
         url=data.url,
         types=_unique(data.types),
         roles=_stored(data.roles),
-        scheme=data.signature,
+        scheme=data.scheme,
         secret=box.seal(made.secret, id_.bytes),
         public_key=made.public_key,
         status=WebhookStatus.ACTIVE,

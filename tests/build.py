@@ -89,10 +89,15 @@ async def organisation(
 
 
 async def seat(
-    db: AsyncSession, organisation: Organisation, *roles: Role, budget_holder: bool = False, name: str = "A person"
+    db: AsyncSession,
+    organisation: Organisation,
+    *roles: Role,
+    budget_holder: bool = False,
+    name: str = "A person",
+    as_person: Actor | None = None,
 ) -> Actor:
-    """A new person with these roles, as the actor that a personal client's token would make of them."""
-    person = Person(id=new_id(), name=name, version=1)
+    """A person with these roles, new or one known already, as the actor that a personal client's token would make of them."""
+    person = await db.get_one(Person, as_person.person_id) if as_person else Person(id=new_id(), name=name, version=1)
     db.add(person)
     await db.flush()
     db.add(

@@ -27,6 +27,7 @@ from procure.kit.db import Sessions, make_engine, make_readers, make_sessions
 from procure.kit.driver import PooledDriver, SessionDriver
 from procure.kit.postgres import Embedded, Urls, remove
 from procure.kit.settings import Settings
+from procure.mail.service import Post
 from procure.migrations import migrate
 from procure.vault.keyring import FileKeyring
 
@@ -110,6 +111,7 @@ def settings(urls: Urls, tmp_path: Path) -> Settings:
         base_url=BASE_URL,
         sandbox=True,
         log_level="error",
+        mail_url=f"file:{tmp_path / 'mail'}",
     )
 
 
@@ -154,6 +156,12 @@ class World:
     def call(self) -> Call:
         return Call(self.client, self.app)
 
+    @property
+    def post(self) -> Post:
+        """Into a folder."""
+        found: Post = self.app.state.porch.post
+        return found
+
 
 Worlds = Callable[[Path], AbstractAsyncContextManager[World]]
 _numbers = itertools.count(1)
@@ -183,6 +191,7 @@ async def new_world(sandboxed: Urls, sign_on: SignOnServer, folder: Path) -> Asy
         sandbox=True,
         log_level="error",
         oidc_issuers=f"{sign_on.issuer} {AUDIENCE}",
+        mail_url=f"file:{folder / 'mail'}",
     )
     vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
     driver = PooledDriver(urls.app, size=10)  # as it is served: what commits by itself shall do so here

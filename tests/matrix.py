@@ -65,9 +65,10 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-getAward getLiveness getLot getOutcome getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion
-getCheckpoint getJournalKey listAwardActions listAwards listChanges listCheckpoints listEnquiries listEnquiryActions
-listLotActions listLots listObservations listOutcomeActions listOutcomes proveConsistency streamChanges registerAwards registerContracts registerLots registerOutcomes
+confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getOutcome getReadiness getSeal getTime
+getTokenKeys getTokenMetadata getVersion listAwardActions listAwards listChanges listCheckpoints listEnquiries
+listEnquiryActions listLotActions listLots listObservations listOutcomeActions listOutcomes proveConsistency
+registerAwards registerContracts registerLots registerOutcomes registerSupplier streamChanges
     may: everyone
 
 getBid listBidActions
@@ -127,7 +128,7 @@ listOrganisations
 
 proveInclusion
     may: operator
-    404: everyone
+    404: buyer.* elsewhere.* rival.* supplier.* system nobody
 
 getMe listTasks
     may: buyer.* elsewhere.* operator rival.* supplier.* system

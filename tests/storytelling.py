@@ -1,5 +1,6 @@
 """One procurement that goes through every operation of the document by its own example, for whoever looks at them on the way."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from procure import worker
 from procure.journal.notes import origin_of
 from procure.journal.sealer import Sealer
 from procure.kit.actor import Actor, Known, Role
+from procure.mail.service import Post
 from procure.organisations.models import Organisation
 from recording import Recorder, later
 
@@ -126,7 +128,7 @@ class Story:
                 await db.commit()
 
     async def work(self) -> None:
-        assert await worker.run_once(self.world.sessions, self.world.vault)
+        assert await worker.run_once(self.world.sessions, self.world.vault, self.world.post)
 
 
 async def begun(world: World) -> Story:
@@ -176,6 +178,7 @@ async def parties(story: Story) -> None:
     await story.play("getPerson", operator, person_id=member["person"]["id"])
     await story.play("listPersonActions", operator, person_id=member["person"]["id"])
     await invited(story, **places)
+    await registered(story)
     await story.play("getMe", story.council.officer)
     await story.play("revokeClient", operator, client_id=client["id"], **places)
     await story.play("endMembership", operator, membership_id=member["id"], **places)
@@ -229,6 +232,22 @@ async def invited(story: Story, **places: Any) -> None:
     at = {"invitation_id": other["id"], **places}
     await story.play("listInvitationActions", operator, **at)
     await story.play("revokeInvitation", operator, **at)
+
+
+async def registered(story: Story) -> None:
+    """A supplier registers itself by the code that is mailed."""
+    made = await story.play("registerSupplier")
+    await story.work()
+    story.let(story.example("confirmRegistration")["code"], posted_code(story.world.post))
+    await story.play("confirmRegistration", registration_id=made["id"])
+
+
+def posted_code(post: Post) -> str:
+    """Of the one letter in the folder."""
+    assert post.route.folder is not None
+    (letter,) = post.route.folder.glob("*.eml")
+    (code,) = re.findall(r"^ {4}([A-Za-z0-9_-]{43})\r?$", letter.read_text(), re.MULTILINE)
+    return str(code)
 
 
 async def proofs(story: Story, client: dict[str, Any], **places: Any) -> None:

@@ -154,6 +154,27 @@ def test_a_supplier_portals_first_bid_takes_four_calls(first: Running, seats: Se
     assert (reply.status_code, reply.json()["status"]) == (201, "submitted"), reply.text
 
 
+def test_a_supplier_registers_itself_by_the_letter_in_the_folder(first: Running, place: Path) -> None:
+    """As docs/registration.md tells it."""
+    registrations, mail = f"{first.address}/v1/registrations", place / ".procure" / "mail"
+    draft = {
+        "name": "Example Digital Ltd",
+        "identifier": {"scheme": "GB-COH", "id": "07590783"},
+        "nation": "GB-ENG",
+        "contact": {"name": "Example Director", "email": "director@supplier.example"},
+    }
+    reply = httpx.post(registrations, json=draft, trust_env=False)
+    assert reply.status_code == 202, reply.text
+    assert until(lambda: list(mail.glob("*.eml")) != [], 10), "the worker has sent nothing"
+    (letter,) = mail.glob("*.eml")
+    (code,) = re.findall(r"^ {4}([A-Za-z0-9_-]{43})$", letter.read_text(), re.MULTILINE)
+    key = {"Idempotency-Key": str(uuid4())}
+    confirm = f"{registrations}/{reply.json()['id']}/confirm"
+    made = httpx.post(confirm, json={"code": code}, headers=key, trust_env=False).json()
+    assert token(first.address, made["client_id"], made["client_secret"]).status_code == 200
+    assert code not in "".join(log.read_text() for log in (place / ".procure" / "logs").iterdir())
+
+
 def test_the_service_is_ready_migrated_and_a_sandbox(first: Running) -> None:
     assert httpx.get(f"{first.address}/readyz", trust_env=False).status_code == 200
     assert httpx.get(f"{first.address}/version", trust_env=False).json()["sandbox"] is True

@@ -60,7 +60,7 @@ CHANGED = {
     *("webhook_cursors", "webhooks"),
 }
 REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}
-CHANGED_AND_REPLACED = {"panel_members", "person_identities", "webhook_deliveries"}
+CHANGED_AND_REPLACED = {"outgoing_mails", "panel_members", "person_identities", "registrations", "webhook_deliveries"}
 DECLARED: list[tuple[set[str], set[str]]] = [
     (READ_ONLY, {"SELECT"}),
     (KEPT_FOR_GOOD, {"SELECT", "INSERT"}),

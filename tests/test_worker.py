@@ -22,6 +22,7 @@ from structlog.typing import EventDict
 
 from build import Council, council, covered_lot, move_clock, published_lot, submitted_bid, supplier
 from conftest import World
+from mail.posting import silent_server
 from procure import worker
 from procure.app import vault_clock
 from procure.bids.models import Bid, LotSeal
@@ -42,6 +43,8 @@ from procure.kit.postgres import Urls
 from procure.kit.settings import Settings
 from procure.lots.models import Lot
 from procure.lots.rules import LotStatus
+from procure.mail.schemas import Letter
+from procure.mail.service import post_of, write
 from procure.vault.errors import KeyUnknown
 from procure.vault.keyring import FileKeyring
 
@@ -446,7 +449,7 @@ async def test_a_worker_without_sandbox_seals_nothing_in_a_sandboxs_database(wor
     """Its clock could have been moved by anybody: no deadline of it is one."""
     lot = await small_lot(world)
     await come(world, lot.closes_at)
-    strict = msgspec.structs.replace(world.settings, sandbox=False, worker_interval_s=0.02)
+    strict = msgspec.structs.replace(world.settings, sandbox=False, mail_url="", worker_interval_s=0.02)
     with heard() as said:
         async with running(world, strict):
 
@@ -455,6 +458,33 @@ async def test_a_worker_without_sandbox_seals_nothing_in_a_sandboxs_database(wor
 
             await until(is_refused)
     assert await seal_of(world, lot.id) is None
+
+
+# --- the post -------------------------------------------------------------------------------------------------------
+
+
+async def test_no_deadline_waits_for_a_mail_server_that_says_nothing(world: World) -> None:
+    lot = await small_lot(world)
+    async with silent_server() as server:
+        settings = msgspec.structs.replace(
+            world.settings,
+            mail_url=f"smtp+plain://127.0.0.1:{server.port}",
+            mail_from="procure@council.example",
+            worker_interval_s=0.05,
+        )
+        post = post_of(settings)
+        assert post is not None
+        async with world.sessions() as db:
+            await write(db, post, Letter("reader@supplier.example", "A code", "It."), wall_now() + HOUR)
+            await db.commit()
+        async with running(world, settings):
+            await asyncio.wait_for(server.met.wait(), 15)
+            await come(world, lot.closes_at)
+
+            async def is_sealed() -> bool:
+                return await seal_of(world, lot.id) is not None
+
+            await until(is_sealed)
 
 
 # --- the process ----------------------------------------------------------------------------------------------------

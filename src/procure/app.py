@@ -37,6 +37,8 @@ from procure.identity.controllers import (
 from procure.identity.failures import Failures
 from procure.identity.invitations.controllers import AcceptanceController, InvitationController
 from procure.identity.oauth import House
+from procure.identity.registrations.controllers import RegistrationController
+from procure.identity.registrations.service import Porch
 from procure.identity.signing import SigningKeys
 from procure.identity.suspensions.controllers import PersonController, SuspensionController
 from procure.insights.actions.controllers import ActionController
@@ -69,6 +71,7 @@ from procure.kit.rates import Rates, with_rates
 from procure.kit.settings import Settings, SettingsFault
 from procure.kit.trial import Trial
 from procure.lots.controllers import LotController
+from procure.mail.service import post_of
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
 from procure.register.controllers import RegisterController, register_page
@@ -110,6 +113,7 @@ ROUTES: list[ControllerRouterHandler] = [
     OutcomeController,
     PersonController,
     RegisterController,
+    RegistrationController,
     SuspensionController,
     TaskController,
     TimeController,
@@ -151,6 +155,7 @@ def create_app(
                 "desk": Desk(driver, partial(transaction, sessions, record_refusal), vault),
                 "driver": driver,
                 "oauth": House(driver, settings, keys, Failures(settings.rate_token_failures)),
+                "porch": Porch(settings.registration, post_of(settings), settings.base_url.rstrip("/")),
                 "readers": readers,
                 "rates": (rates := Rates(settings)),
                 "record": record_refusal,

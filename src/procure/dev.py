@@ -176,7 +176,11 @@ def _stop(now: Run) -> None:
 
 def _child_environment(now: Run, app_url: str) -> dict[str, str]:
     """All but the owner's URL: neither service nor worker may migrate."""
-    defaults = {"PROCURE_KEYS_PATH": str(now.home / "keys"), "PROCURE_BASE_URL": now.address}
+    defaults = {
+        "PROCURE_KEYS_PATH": str(now.home / "keys"),
+        "PROCURE_BASE_URL": now.address,
+        "PROCURE_MAIL_URL": f"file:{now.home / 'mail'}",
+    }
     fixed = {"PROCURE_DATABASE_URL": app_url, "PROCURE_SANDBOX": "1"}
     given = {name: value for name, value in now.environment.items() if name != "PROCURE_OWNER_URL"}
     return {**defaults, **given, **fixed}
@@ -256,7 +260,7 @@ def welcome(now: Run, known: Seats, took_s: float) -> str:
         [
             f"\nProcure is ready at {now.address} after {took_s:.1f} s. Interactive documentation: {now.address}/docs\n",
             *known.table(),
-            f"\nThe same is in {now.credentials}, for you alone; logs are in {now.home / 'logs'}.",
+            f"\nThe same is in {now.credentials}, for you alone; logs are in {now.home / 'logs'}, mail is in {now.home / 'mail'}.",
             "To begin with, paste these:\n",
             *known.first_calls(),
             "\nCtrl-C stops everything; the data stays, and `make clean` removes it.",

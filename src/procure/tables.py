@@ -7,9 +7,11 @@ import procure.enquiries.models
 import procure.evaluation.models
 import procure.finance.models
 import procure.identity.models
+import procure.identity.registrations.models
 import procure.journal.models
 import procure.kit.idempotency
 import procure.lots.models
+import procure.mail.models
 import procure.organisations.models
 import procure.outcomes.models
 import procure.policy.models

@@ -19,6 +19,7 @@ from procure.app import vault_clock
 from procure.evaluation.opening import seal_due
 from procure.health import check_ready
 from procure.identity import remembered
+from procure.identity.registrations import service as registrations
 from procure.journal.notes import origin_of
 from procure.journal.sealer import BATCH_MAX, ENTRIES, LOOK_S, SPACING_S, Sealer
 from procure.journal.service import record_refusal
@@ -30,6 +31,9 @@ from procure.kit.errors import Fact
 from procure.kit.listening import Listener
 from procure.kit.settings import Settings, SettingsFault
 from procure.lots.models import Lot
+from procure.mail import service as mail
+from procure.mail.delivery import deliver_due
+from procure.mail.service import Post, post_of
 from procure.vault.keyring import FileKeyring
 from procure.vault.keys import Vault
 from procure.vault.strongbox import STRONGBOX, Strongbox
@@ -39,8 +43,9 @@ from procure.webhooks.courier import Courier
 
 log = structlog.get_logger(__name__)
 
-#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile, one for the sealer; and the courier's.
-POOL_SIZE = 3 + courier.CONNECTIONS
+#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile, one each for the sealer and the post; and the
+#: courier's.
+POOL_SIZE = 4 + courier.CONNECTIONS
 #: Longest pause between looks at a database that is away.
 BACKOFF_MAX_S = 10.0
 #: What a job in hand gets to finish when the worker is stopped; then its transaction is rolled back.
@@ -83,7 +88,13 @@ def jobs(sessions: Sessions, vault: Vault) -> list[Job]:
         Job("prune", PRUNE_EVERY_S, partial(prune_kept_replies, sessions)),
         Job("log", PRUNE_EVERY_S, partial(prune_deliveries, sessions)),
         Job("forget", PRUNE_EVERY_S, partial(forget_expired, sessions)),
+        Job("forget registrations", PRUNE_EVERY_S, partial(forget_registrations, sessions)),
     ]
+
+
+def post_jobs(sessions: Sessions, post: Post | None) -> list[Job]:
+    """Apart from the others, which shall wait for no mail server."""
+    return [] if post is None else [Job("mail", 0.0, partial(deliver_due, sessions, post))]
 
 
 async def sweep_orphan_keys(sessions: Sessions, vault: Vault) -> None:
@@ -112,6 +123,12 @@ async def prune_deliveries(sessions: Sessions) -> None:
     await _prune(sessions, deliveries.prune, deliveries.PRUNE_BATCH, "webhook deliveries pruned")
 
 
+async def forget_registrations(sessions: Sessions) -> None:
+    """Forget registrations that are over, and letters that were given up."""
+    await _prune(sessions, registrations.prune, registrations.PRUNE_BATCH, "registrations pruned")
+    await _prune(sessions, mail.prune, mail.PRUNE_BATCH, "unsent mail given up")
+
+
 async def _prune(sessions: Sessions, prune: Callable[[AsyncSession], Awaitable[int]], batch: int, said: str) -> None:
     """In batches, each a transaction of its own."""
     pruned = 0
@@ -125,9 +142,9 @@ async def _prune(sessions: Sessions, prune: Callable[[AsyncSession], Awaitable[i
         log.info(said, count=pruned)
 
 
-async def run_once(sessions: Sessions, vault: Vault) -> bool:
+async def run_once(sessions: Sessions, vault: Vault, post: Post | None = None) -> bool:
     """Every job, now; whether all went well."""
-    return all([await job.run(0.0) for job in jobs(sessions, vault)])
+    return all([await job.run(0.0) for job in [*jobs(sessions, vault), *post_jobs(sessions, post)]])
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -136,20 +153,18 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     sessions = make_sessions(engine)
     try:
         vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
-        await _until(
-            stop,
-            _rounds(settings, sessions, jobs(sessions, vault), stop),
-            _sealing(settings, sessions, Sealer(vault, origin_of(settings.base_url)), stop),
-            *_delivering(settings, sessions, stop),
-        )
+        loops = {"deadlines": jobs(sessions, vault), "post": post_jobs(sessions, post_of(settings))}
+        rounds = [_rounds(settings, sessions, name, all_jobs, stop) for name, all_jobs in loops.items() if all_jobs]
+        sealer = Sealer(vault, origin_of(settings.base_url))
+        await _until(stop, *rounds, _sealing(settings, sessions, sealer, stop), *_delivering(settings, sessions, stop))
     finally:
         await engine.dispose()
 
 
-async def _rounds(settings: Settings, sessions: Sessions, all_jobs: list[Job], stop: asyncio.Event) -> None:
+async def _rounds(settings: Settings, sessions: Sessions, name: str, all_jobs: list[Job], stop: asyncio.Event) -> None:
     is_ready, pause_s = False, settings.worker_interval_s
     while not stop.is_set():
-        is_ready = is_ready or await _is_ready(settings, sessions)
+        is_ready = is_ready or await _is_ready(settings, sessions, name)
         if is_ready:
             pause_s = settings.worker_interval_s
             # Whatever failed may be the database's doing: look at it again before the next round.
@@ -187,7 +202,7 @@ def _delivering(settings: Settings, sessions: Sessions, stop: asyncio.Event) -> 
     return [Courier(settings.database_url, sessions, box, may_be_local=may_be_local).run(stop)]
 
 
-async def _is_ready(settings: Settings, sessions: Sessions) -> bool:
+async def _is_ready(settings: Settings, sessions: Sessions, name: str) -> bool:
     try:
         async with sessions() as db:
             revision = await check_ready(db, sandboxed=settings.sandbox)
@@ -196,7 +211,7 @@ async def _is_ready(settings: Settings, sessions: Sessions) -> bool:
             "database not ready", error=type(error).__name__, detail=error.detail if isinstance(error, Fact) else None
         )
         return False
-    log.info("worker ready", revision=revision)
+    log.info("worker ready", jobs=name, revision=revision)
     return True
 
 

@@ -71,11 +71,18 @@ def test_every_controller_is_on_the_map_of_the_api() -> None:
 OWN_CREDENTIALS = {"/oauth/introspect", "/oauth/revoke", "/oauth/token"}
 
 
+#: Where the caller is nobody yet, and has no roles that would give a scope.
+OF_NOBODY = {
+    "/v1/invitations/accept",
+    "/v1/registrations",
+    "/v1/registrations/{registration_id:uuid}/confirm",
+}
+
+
 def test_what_writes_needs_a_token(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
     for path, handler in handlers:
         if handler.http_methods & WRITES and path not in OWN_CREDENTIALS:
-            # Whoever accepts an invitation is nobody yet, and has no roles that would give a scope.
-            assert handler.opt.get("scope") or path == "/v1/invitations/accept", path
+            assert handler.opt.get("scope") or path in OF_NOBODY, path
 
 
 def test_every_scope_opens_something(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
@@ -140,7 +147,7 @@ WITHOUT_KEY = {
         "recordLotNotice",
     ),
     *("recordScores", "registerOrganisation", "reinstateOrganisation", "reviseLot", "reviseOutcome", "revokeClient"),
-    *("acceptInvitation", "revokeClientKey", "revokeClientSecret", "revokeInvitation"),
+    *("acceptInvitation", "registerSupplier", "revokeClientKey", "revokeClientSecret", "revokeInvitation"),
     *(f"{act}{noun}" for act in ("reinstate", "suspend") for noun in ("Client", "Membership", "Person")),
     *(f"{act}Webhook" for act in ("add", "disable", "edit", "pause", "replay", "resume", "test")),
     *("rotateWebhookSecret", "setPanel", "submitDeliverable", "suspendOrganisation", "terminateContract"),
@@ -189,6 +196,7 @@ WITHOUT_SIGHT = {
     *("addClient", "addMember", "askEnquiry", "draftLot", "draftOutcome", "getToken", "moveSandboxClock"),
     "addWebhook",
     *("acceptInvitation", "addClientKey", "addClientSecret", "addInvitation", "introspectToken", "revokeToken"),
+    *("confirmRegistration", "registerSupplier"),
     *("observeMeasure", "placeOrder", "recordPayment", "registerOrganisation", "sendInvoice", "submitBid"),
 }
 #: Replies that are no resource's: of the service itself, of its clock, of what may be done now; and how far an opening is.
@@ -196,6 +204,7 @@ UNTAGGED = {
     *("getControlTotals", "getLiveness", "getReadiness", "getTime", "getToken", "getTokenKeys", "getTokenMetadata"),
     *("getMe", "getVersion", "introspectToken", "moveSandboxClock", "openLot", "revokeToken", "testWebhook"),
     *("getJournalKey", "listChanges", "listCheckpoints", "proveConsistency", "proveInclusion"),
+    *("confirmRegistration", "registerSupplier"),
 }
 
 
@@ -257,8 +266,9 @@ def test_operation_ids_are_unique(handlers: list[tuple[str, HTTPRouteHandler]]) 
 def test_an_act_is_a_verb_under_its_resource_and_answers_200(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
     for path, handler in handlers:
         assert not handler.http_methods & {"DELETE"}, f"{path}: things end by a verb, with a reason"
-        # A PUT to an address of the caller's own choosing makes what is not there yet.
+        # A PUT to an address of the caller's own choosing makes what is not there yet; a registration is not done by asking for it.
         allowed = {"GET": {200}, "PATCH": {200}, "PUT": {200, 201}, "POST": {200, 201}}
+        allowed["POST"] |= {202} if handler.operation_id == "registerSupplier" else set()
         assert all(handler.status_code in allowed[method] for method in handler.http_methods), path
         assert path == path.lower(), path
 

@@ -20,7 +20,7 @@ from procure.seats import Seat, Seats, read
 HERE = Path(__file__).parent
 START_MAX_S, STOP_MAX_S = 120, 60
 #: Thousands of requests of one client and address.
-UNLIMITED = {f"PROCURE_RATE_{name}": "off" for name in ("ADDRESS", "BIDS", "CLIENT", "TOKEN_FAILURES")}
+UNLIMITED = {f"PROCURE_RATE_{name}": "off" for name in ("ADDRESS", "BIDS", "CLIENT", "REGISTRATIONS", "TOKEN_FAILURES")}
 
 
 @dataclass(frozen=True)

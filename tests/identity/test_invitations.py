@@ -356,6 +356,35 @@ async def test_whose_membership_has_ended_meanwhile_links_nothing(ground: Ground
     problem(await ground.call.get(ground.by("oscar"), ME), 403, "sign-on-unknown")
 
 
+async def test_a_sign_on_does_not_come_back_with_the_membership_that_it_was_put_out_of(ground: Ground) -> None:
+    """An end revokes the person's clients for good; what an admin has linked in their name is no less theirs to leave behind."""
+    officer = ground.here.officer
+    await ground.come("mallory", ground.admin, {"person_id": str(officer.person_id)})
+    elsewhere = await ground.come("mallory", ground.other_admin)
+    members = f"/v1/organisations/{ground.here.organisation.id}/members"
+    shown = ok(await ground.call.get(ground.admin, members))["items"]
+    (one,) = [each for each in shown if each["person"]["id"] == str(officer.person_id)]
+    ok(await ground.call.post(ground.admin, f"{members}/{one['id']}/end"))
+    ok(await ground.call.post(ground.admin, members, {"person_id": one["person"]["id"], "roles": ["officer"]}), 201)
+    problem(await ground.call.get(ground.by("mallory", ground.here), ME), 403, "not-a-member")
+    me = ok(await ground.call.get(ground.by("mallory"), ME))
+    assert [each["id"] for each in me["memberships"]] == [elsewhere["id"]]
+    await ground.come("mallory", ground.admin, {"person_id": str(officer.person_id)})
+    ok(await ground.call.get(ground.by("mallory", ground.here), ME))
+
+
+async def test_what_the_operator_has_linked_opens_a_membership_that_is_taken_up_again(ground: Ground) -> None:
+    officer = ground.here.officer
+    assert officer.person_id is not None
+    await sign_ons.link(ground.db, ground.platform, officer.person_id, ground.sign_on.issuer, "oscar by the operator")
+    members = f"/v1/organisations/{ground.here.organisation.id}/members"
+    shown = ok(await ground.call.get(ground.admin, members))["items"]
+    (one,) = [each for each in shown if each["person"]["id"] == str(officer.person_id)]
+    ok(await ground.call.post(ground.admin, f"{members}/{one['id']}/end"))
+    ok(await ground.call.post(ground.admin, members, {"person_id": one["person"]["id"], "roles": ["officer"]}), 201)
+    ok(await ground.call.get(ground.by("oscar by the operator"), ME))
+
+
 # --- what is sent ---------------------------------------------------------------------------------------------------
 
 
@@ -474,3 +503,26 @@ async def test_who_is_unlinked_while_they_come_stays_out(world: World) -> None:
         await db.commit()
     problem(await coming, 409, "identity-known")
     assert ok(await world.call.post(caller, ACCEPT, {"code": codes[1]}))["person"]["id"] != str(person_id)
+
+
+async def test_who_is_put_out_of_one_organisation_while_they_come_into_another(world: World) -> None:
+    """Both write which organisations the sign-on opens: neither undoes the other."""
+    async with world.sessions() as db:
+        admins = [await seat(db, (await council(db, name=name)).organisation, Role.ADMIN) for name in "ABC"]
+        await db.commit()
+    for number in range(6):
+        caller = Actor(sign_on=Known(world.sign_on.issuer, f"in and out {number}"))
+        codes = [ok(await world.call.post(one, path(one), OFFICER), 201)["code"] for one in admins]
+        member = ok(await world.call.post(caller, ACCEPT, {"code": codes[0]}))
+        ok(await world.call.post(caller, ACCEPT, {"code": codes[1]}))
+        ended, came = await asyncio.gather(
+            world.call.post(admins[0], f"/v1/organisations/{member['organisation_id']}/members/{member['id']}/end"),
+            world.call.post(caller, ACCEPT, {"code": codes[2]}),
+        )
+        ok(ended)
+        ok(came)
+        async with world.sessions() as db:
+            opened = await db.scalar(
+                select(PersonIdentity.organisation_ids).where(PersonIdentity.subject == f"in and out {number}")
+            )
+        assert opened == [admins[1].organisation_id, admins[2].organisation_id]

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -329,6 +330,8 @@ async def test_listeners_share_what_is_read_and_each_hears_what_is_theirs(stream
         await asyncio.gather(*(ear.heard("for all") for ear in (anybody, officer, other)))
         assert b"for the buyer" in officer.sent
         assert b"for the buyer" not in anybody.sent + other.sent
+        await placed(world, whistled("once more"))
+        await asyncio.gather(*(ear.heard("once more") for ear in (anybody, officer, other)))
         assert world.app.state.tail._kept
 
 
@@ -446,6 +449,7 @@ async def test_anybody_checks_a_public_entry_by_what_is_answered_alone(world: Wo
             assert merkle.verify_inclusion(leaf, position - 1, proof["size"], hashes, root)
             assert not merkle.verify_inclusion(leaf + b" ", position - 1, proof["size"], hashes, root)
             assert base64.b64decode(proof["leaf_hash"]) == merkle.leaf_hash(leaf)
+            assert documented()(proof) == root
             [shown] = ok(await world.call.get(None, f"{CHANGES}?after={position - 1}&limit=1"))["items"]
             assert f'"tune":"{shown["data"]["tune"]}"' in proof["leaf"]
     for old, new in ((1, 500), (100, 101), (100, 500), (256, 300), (257, 499), (500, 500)):
@@ -453,6 +457,16 @@ async def test_anybody_checks_a_public_entry_by_what_is_answered_alone(world: Wo
         hashes = [base64.b64decode(one) for one in proof["hashes"]]
         if {old, new} <= signed.keys():
             assert merkle.verify_consistency(old, new, signed[old].root, signed[new].root, hashes)
+
+
+def documented() -> Any:
+    """What docs/journal.md tells readers to check a proof with."""
+    code = (
+        (Path(__file__).parents[2] / "docs" / "journal.md").read_text().partition("```python\n")[2].partition("```")[0]
+    )
+    names: dict[str, Any] = {}
+    exec(code, names)
+    return names["root_of"]
 
 
 async def test_an_entry_that_is_not_yours_is_not_there(world: World) -> None:

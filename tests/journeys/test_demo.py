@@ -140,7 +140,7 @@ async def test_what_it_needs_is_told_in_a_sentence(world: World, monkeypatch: py
     operator, reading = await operator_of(world), notices()
     with pytest.raises(Refused, match="invalid_client"):
         await run(world.client, Operator(operator.client_id, "wrong"), reading, 1)
-    settings = msgspec.structs.replace(world.settings, sandbox=False, oidc_issuers="")
+    settings = msgspec.structs.replace(world.settings, sandbox=False, oidc_issuers="", mail_url="")
     real = create_app(settings, sessions=world.sessions, vault=world.vault)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=cast("Any", real)), base_url=settings.base_url

@@ -90,6 +90,14 @@ def test_a_named_proxy_that_names_no_caller_is_warned_of_once(capfd: pytest.Capt
     assert written.count("names no caller") == 1
 
 
+@pytest.mark.parametrize("zone", ["eth0", "anything that somebody wants to have in the journal"])
+def test_a_zone_goes_into_no_journal(zone: str) -> None:
+    """RFC 4007, section 6.2: it means something on one machine alone, and may be any text."""
+    asked = scope("10.1.2.3", ("X-Forwarded-For", f"fe80::1%{zone}, 10.9.9.9"))
+    Addresses(PROXIES).resolve(asked)
+    assert cast("Any", asked)["client"] == ("fe80::1", 0)
+
+
 def test_the_caller_stands_in_the_proxys_place_for_the_journal_too() -> None:
     asked = scope("10.1.2.3", ("X-Forwarded-For", "198.51.100.1"))
     Addresses(PROXIES).resolve(asked)

@@ -10,12 +10,16 @@ import httpx
 import msgspec
 import pytest
 from litestar import Litestar
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from build import Council, bid_document, council, published_lot, supplier
 from calls import Call, ok, problem
 from conftest import BASE_URL
 from procure.app import create_app
+from procure.identity import remembered
+from procure.identity.models import Client, Membership
+from procure.identity.rules import ClientStatus, MembershipStatus
 from procure.kit import logs, rates
 from procure.kit.actor import Actor
 from procure.kit.db import Sessions
@@ -141,6 +145,47 @@ async def test_a_token_that_does_not_hold_counts_for_its_address(
     ]
     refused(await call.get(None, "/v1/lots", headers=bad), "address")
     ok(await call.get(bidder, "/v1/lots"))
+
+
+@pytest.mark.parametrize("ended", ["token", "client", "membership"])
+async def test_a_token_that_has_ended_early_uses_up_nobodys_quota_but_its_address(
+    db: AsyncSession, app: Litestar, call: Call, buyer: Council, ended: str
+) -> None:
+    """Who has a token that was revoked because it was lost shall not shut its owner out with it."""
+    lost, officer = call.headers(buyer.officer), buyer.officer
+    assert officer.client_id is not None
+    if ended == "token":
+        found = app.state.authenticate._token(lost["Authorization"].removeprefix("Bearer "))
+        await remembered.revoke_token(db, found)
+    elif ended == "client":
+        (await db.get_one(Client, officer.client_id)).move_to(ClientStatus.REVOKED)
+    else:
+        of_officer = select(Membership).where(Membership.person_id == officer.person_id)
+        (await db.scalars(of_officer)).one().move_to(MembershipStatus.ENDED)
+    await db.flush()
+    left = [said(await call.get(None, "/v1/lots", headers=lost))[:2] for _ in range(3)]
+    assert left == [("address", 2), ("address", 1), ("address", 0)]
+    refused(await call.get(None, "/v1/lots", headers=lost), "address")
+    if ended == "token":
+        reply = await call.get(buyer.officer, "/v1/lots")
+        assert (ok(reply)["items"], said(reply)[:2]) == ([], ("client", 1))
+
+
+async def test_a_suspended_client_still_counts(db: AsyncSession, call: Call, buyer: Council) -> None:
+    (await db.get_one(Client, buyer.officer.client_id)).move_to(ClientStatus.SUSPENDED)
+    await db.flush()
+    for _ in range(3):
+        problem(await call.get(buyer.officer, "/v1/lots"), 403, "suspended")
+    refused(await call.get(buyer.officer, "/v1/lots"), "client")
+
+
+async def test_who_may_not_bid_has_no_quota_of_bids(call: Call, buyer: Council, lot: Lot) -> None:
+    """Bids are outside the client's quota for the sake of bidders, not of whoever sends something there."""
+    at = f"/v1/lots/{lot.id}/bids"
+    for _ in range(3):
+        problem(await call.post(buyer.officer, at, bid_document(lot)), 403, "scope-missing")
+    refused(await call.post(buyer.officer, at, bid_document(lot)), "client")
+    refused(await call.get(buyer.officer, "/v1/lots"), "client")
 
 
 async def test_what_watches_over_the_service_is_never_refused(client: httpx.AsyncClient) -> None:

@@ -11,10 +11,12 @@ from build import (
     measure_ids,
     move_clock,
     published_lot,
+    seat,
     supplier,
 )
 from calls import Call, ok, problem
 from procure.kit import clock
+from procure.kit.actor import Role
 from procure.vault.keyring import FileKeyring
 
 
@@ -75,6 +77,18 @@ async def test_a_long_big_and_vague_lot_is_refused_with_every_fault_at_its_place
         ("/ceiling/amount", "ceiling-too-high"),
         ("/criteria", "weights"),
     }
+
+
+async def test_who_records_the_notice_of_a_lot_does_not_publish_it(db: AsyncSession, call: Call) -> None:
+    """Its time is what the law's window is counted from: nobody states it and acts on it alone."""
+    buyer = await council(db)
+    both = await seat(db, buyer.organisation, Role.OFFICER, Role.APPROVER)
+    lot = await drafted_lot(db, buyer)
+    path = f"/v1/lots/{lot.id}"
+    notice = {"id": "2026/S 000-054321", "ocid": "ocds-h6vhtk-04f1aa", "published_at": lot.created_at.isoformat()}
+    ok(await call.put(both, f"{path}/notice", notice))
+    problem(await call.post(both, f"{path}/publish"), 403, "same-person")
+    ok(await call.post(buyer.approver, f"{path}/publish"))
 
 
 async def test_a_notifiable_lot_opens_once_its_notice_is_on_record(db: AsyncSession, call: Call) -> None:

@@ -61,7 +61,9 @@ async def test_tokens_keep_the_wall_clock(call: Call, keeper: Actor) -> None:
 
 
 async def test_outside_a_sandbox_there_is_no_such_route(settings: Settings, sessions: Sessions, tmp_path: Path) -> None:
-    strict = create_app(msgspec.structs.replace(settings, sandbox=False, keys_path=tmp_path / "k"), sessions=sessions)
+    strict = create_app(
+        msgspec.structs.replace(settings, sandbox=False, mail_url="", keys_path=tmp_path / "k"), sessions=sessions
+    )
     async with client_of(strict) as client:
         problem(await client.post("/v1/sandbox/clock", json={}), 404, "not-found")
         ok(await client.get("/v1/time"))

@@ -88,6 +88,7 @@ class AwardController(Controller):
         responses=problems(
             LotNotFound,
             PersonNeeded,
+            SamePerson,
             LotStateWrong,
             EvaluationOpen,
             AwardPending,

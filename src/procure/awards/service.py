@@ -131,6 +131,7 @@ async def recommend(
     person_id = require_person(actor)
     _, lot = await lots.lock_with_outcome(db, actor, lot_id)
     await lots.check_seen(db, seen, lot)
+    _check_no_bidder(actor, lot, await bids.handed_in_by(db, lot.id), "award.recommend", lot.id)
     lot_rules.check_status(lot.status, LotStatus.EVALUATING)
     before = await awards_of(db, lot.id)
     rules.check_none_live([award.status for award in before])
@@ -142,6 +143,11 @@ async def recommend(
     db.add(award)
     await _record(db, actor, _recommended(award), within(lot.buyer_id), award)
     return award
+
+
+def _check_no_bidder(actor: Actor, lot: Lot, bidders: Sequence[UUID], act: str, about: UUID) -> None:
+    said = "Whoever handed in a bid of the lot can't judge its bids."
+    journal.by_another(actor, bidders, said, act=act, about=about, audience=within(lot.buyer_id))
 
 
 async def awards_of(db: AsyncSession, lot_id: UUID) -> Sequence[Award]:
@@ -202,7 +208,7 @@ async def approve(db: AsyncSession, actor: Actor, award_id: UUID, *, seen: Seen 
     """Another person agrees. The lot is awarded; where the band asks for no notice, the contract may be signed at once."""
     lot, award = await _lock(db, actor, award_id)
     await check_seen(db, actor, seen, award)
-    _check_other_person(actor, award, "award.approve")
+    await _check_other_person(db, actor, lot, award, "award.approve")
     rules.check_recommended(award.status)
     lot_rules.check_status(lot.status, LotStatus.EVALUATING)
     bid, now = await bids.get_bid(db, award.bid_id), await clock.now(db)
@@ -216,16 +222,17 @@ async def approve(db: AsyncSession, actor: Actor, award_id: UUID, *, seen: Seen 
     return award
 
 
-def _check_other_person(actor: Actor, award: Award, act: str) -> None:
+async def _check_other_person(db: AsyncSession, actor: Actor, lot: Lot, award: Award, act: str) -> None:
     said = "Whoever recommended the award can't decide on it."
     journal.by_another(actor, [award.recommended_by], said, act=act, about=award.id, audience=within(award.buyer_id))
+    _check_no_bidder(actor, lot, await bids.handed_in_by(db, lot.id), act, award.id)
 
 
 async def refuse(db: AsyncSession, actor: Actor, award_id: UUID, reason: str, *, seen: Seen = UNCONDITIONAL) -> Award:
     """Another person does not agree; the officer recommends again."""
     lot, award = await _lock(db, actor, award_id)
     await check_seen(db, actor, seen, award)
-    _check_other_person(actor, award, "award.refuse")
+    await _check_other_person(db, actor, lot, award, "award.refuse")
     rules.check_recommended(award.status)
     award.move_to(AwardStatus.REFUSED)
     award.decided_by, award.decided_at, award.decision_reason = actor.person_id, await clock.now(db), reason
@@ -265,7 +272,7 @@ async def withdraw(db: AsyncSession, actor: Actor, award_id: UUID, reason: str, 
     """Take an approved award back before signature: the lot is evaluated again, and the next in rank can be recommended."""
     lot, award = await _lock(db, actor, award_id)
     await check_seen(db, actor, seen, award)
-    _check_other_person(actor, award, "award.withdraw")
+    await _check_other_person(db, actor, lot, award, "award.withdraw")
     rules.check_approved(award.status)
     lot_rules.check_status(lot.status, LotStatus.AWARDED)
     award.move_to(AwardStatus.WITHDRAWN)

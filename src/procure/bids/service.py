@@ -403,6 +403,13 @@ async def opened_bids(db: AsyncSession, lot_id: UUID) -> list[Bid]:
     return list(await db.scalars(select(Bid).where(Bid.lot_id == lot_id, standing).order_by(Bid.id)))
 
 
+async def handed_in_by(db: AsyncSession, lot_id: UUID) -> list[UUID]:
+    """The persons who handed in what the lot's opening has named: with a seat on the buyer's side too, they judge none of it."""
+    opened = Bid.lot_id == lot_id, Bid.supplier_name.is_not(None)
+    persons = await db.scalars(select(Bid.submitted_by).where(*opened).order_by(Bid.id))
+    return [person_id for person_id in persons if person_id is not None]
+
+
 async def get_bid(db: AsyncSession, bid_id: UUID) -> Bid:
     """Any bid, for a later step that has checked its own right to act and has locked the lot."""
     bid = await db.scalar(select(Bid).where(Bid.id == bid_id))

@@ -24,6 +24,7 @@ OWN = {
     "NewWebhookView": "webhook_id",
     "OrganisationView": "organisation_id",
     "OutcomeView": "outcome_id",
+    "RegistrationView": "registration_id",
     "WebhookView": "webhook_id",
 }
 
@@ -41,6 +42,8 @@ LEADS_TO: dict[str, tuple[str, ...]] = {
     "addInvitation": ("listInvitations", "revokeInvitation", "acceptInvitation"),
     "revokeInvitation": ("listInvitations", "addInvitation"),
     "acceptInvitation": ("getMe",),
+    "registerSupplier": ("confirmRegistration",),
+    "confirmRegistration": ("getToken", "getMe", "getOrganisation", "listMembers", "listClients", "addInvitation"),
     "suspendPerson": ("getPerson", "reinstatePerson"),
     "reinstatePerson": ("getPerson", "suspendPerson"),
     "addClient": ("listClients", "listClientSecrets", "addClientSecret", "addClientKey", "revokeClient"),

@@ -41,7 +41,7 @@ from procure.evaluation.schemas import (
     ScoreSheet,
     ScoresView,
 )
-from procure.kit.actor import PersonNeeded
+from procure.kit.actor import PersonNeeded, SamePerson
 from procure.kit.errors import Fact
 from procure.kit.http import AsSeen, Caller, Db, PageAsked, requires
 from procure.kit.paging import Page, Position, page_of
@@ -54,6 +54,7 @@ from procure.vault.keys import Opener
 _MEMBERS: tuple[type[Fact], ...] = (LotNotFound, PersonNeeded, NotOnPanel)
 _TAKING_PART: tuple[type[Fact], ...] = (
     *_MEMBERS,
+    SamePerson,
     InterestsNotDeclared,
     MemberRecused,
     LotStateWrong,

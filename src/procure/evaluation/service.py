@@ -216,6 +216,20 @@ async def declare(
     return _panel_view(actor, await evaluation_of(db, case.lot))
 
 
+async def _judge(db: AsyncSession, actor: Actor, case: Evaluation) -> PanelMember:
+    """The caller's seat. One person may have a seat on both sides, and still judges no bid beside their own."""
+    member = case.member(actor)
+    journal.by_another(
+        actor,
+        await bids.handed_in_by(db, case.lot.id),
+        "Whoever handed in a bid of the lot can't judge its bids.",
+        act="bids.judge",
+        about=case.lot.id,
+        audience=within(case.lot.buyer_id),
+    )
+    return member
+
+
 # Scores, alone.
 
 
@@ -224,7 +238,7 @@ async def score(
 ) -> ScoresView:
     """Write down one's own scores, as many as are ready; each replaces the one before for its bid and criterion."""
     case = await _lock(db, actor, lot_id)
-    member = case.member(actor)
+    member = await _judge(db, actor, case)
     await _check_scores_seen(db, actor, seen, case)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
     rules.check_may_score(member.seat, case.seats, case.limits)
@@ -270,7 +284,7 @@ async def _write(db: AsyncSession, table: type[Score | Consensus], rows: list[di
 async def lock_scores(db: AsyncSession, actor: Actor, lot_id: UUID, *, seen: Seen = UNCONDITIONAL) -> PanelView:
     """Finish scoring: every bid has its score on every criterion, and none changes any more."""
     case = await _lock(db, actor, lot_id)
-    member = case.member(actor)
+    member = await _judge(db, actor, case)
     await _check_scores_seen(db, actor, seen, case)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
     rules.check_may_score(member.seat, case.seats, case.limits)
@@ -333,7 +347,7 @@ async def record_consensus(
 ) -> ScoresView:
     """Write down what the panel agreed: the chair, once everybody has locked."""
     case = await _lock(db, actor, lot_id)
-    member = case.member(actor)
+    member = await _judge(db, actor, case)
     await _check_scores_seen(db, actor, seen, case)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
     rules.check_may_agree(member.seat, case.seats, case.limits)
@@ -354,7 +368,7 @@ async def consensus_of(db: AsyncSession, lot_id: UUID) -> Sequence[Consensus]:
 async def conclude(db: AsyncSession, actor: Actor, lot_id: UUID, *, seen: Seen = UNCONDITIONAL) -> RankingView:
     """Work out points and ranking from what the panel agreed, once and for all; the award is for others to recommend."""
     case = await _lock(db, actor, lot_id)
-    member = case.member(actor)
+    member = await _judge(db, actor, case)
     await _check_scores_seen(db, actor, seen, case)
     rules.check_evaluating(case.lot.status, is_concluded=case.is_concluded)
     rules.check_may_agree(member.seat, case.seats, case.limits)

@@ -199,7 +199,7 @@ def check_key(key: PublicKey) -> str:
     faults.unless(key.crv in (curve, None), "/jwk/crv", "curve", f"The curve of a key of kind {key.kty} is {curve}.")
     faults.unless(key.e in (_RSA_EXPONENT, None), "/jwk/e", "exponent", f"The exponent is 65537, `{_RSA_EXPONENT}`.")
     said = f"An RSA key has {_RSA_BITS.start} to {_RSA_BITS.stop - 1} bits."
-    faults.unless(key.n is None or _bits(key.n) in _RSA_BITS, "/jwk/n", "size", said)
+    faults.unless(key.n is None or bits(key.n) in _RSA_BITS, "/jwk/n", "size", said)
     faults.raise_any(CredentialInvalid)
     found = _plain(key)
     if found is None:
@@ -209,10 +209,11 @@ def check_key(key: PublicKey) -> str:
     return found.thumbprint()
 
 
-def _bits(text: str) -> int:
+def bits(text: str) -> int:
+    """The length of a number in base64url, the zeros before it aside; 0 if it is none."""
     try:
         return int.from_bytes(urlsafe_b64decode(text + "=" * (-len(text) % 4))).bit_length()
-    except binascii.Error:
+    except ValueError:
         return 0
 
 

@@ -7,10 +7,18 @@ ended membership or a suspended organisation acts on the next request, whatever 
 import hashlib
 from collections import OrderedDict
 from functools import lru_cache
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from procure.identity import standing
-from procure.identity.errors import NotAMember, OrganisationNotNamed, SignOnNeeded, SignOnUnknown, TokenRefused
+from procure.identity.errors import (
+    IssuerAway,
+    NotAMember,
+    OrganisationNotNamed,
+    SignOnNeeded,
+    SignOnUnknown,
+    TokenRefused,
+)
 from procure.identity.issuers import Issuer, PersonToken, claimed_issuer
 from procure.identity.rules import Standing, check_person, check_standing
 from procure.identity.signing import SigningKeys
@@ -20,7 +28,7 @@ from procure.kit.actor import Actor, Known, Role
 from procure.kit.clock import wall_now
 from procure.kit.driver import Driver
 from procure.kit.http import Connection
-from procure.kit.scopes import scopes_of
+from procure.kit.scopes import Scope, scopes_of
 from procure.kit.settings import Settings
 
 #: Tokens, not clients: one that is pushed out is verified again, no more.
@@ -38,6 +46,8 @@ class Authenticator:
     def __init__(self, settings: Settings, driver: Driver, keys: SigningKeys) -> None:
         self._settings, self._driver, self._keys = settings, driver, keys
         self._verified: OrderedDict[bytes, Token] = OrderedDict()
+        #: Tokens that were revoked, or whose client was: they count for nobody but the address that still sends them.
+        self._ended: OrderedDict[UUID, None] = OrderedDict()
         self._ring = keys.ring()
         self._issuers = {one.issuer: Issuer(one) for one in settings.sign_ons()}
         self._people: OrderedDict[bytes, PersonToken] = OrderedDict()
@@ -48,11 +58,9 @@ class Authenticator:
         if self._issuers and (issuer := self._issuers.get(claimed_issuer(text) or "")):
             return await self._person(connection, issuer, text)
         token = self._token(text)
-        connection.app.state.rates.charge_client(connection.scope, token.client_id)
-        found = await standing.read(self._driver, token.client_id, token.id)
-        if found is None:
-            raise TokenRefused
-        check_standing(found)
+        may_bid = Scope.BIDS_SUBMIT in token.scopes
+        connection.app.state.rates.charge_client(connection.scope, token.client_id, may_bid=may_bid)
+        found = await self._standing(token)
         if _named(connection) not in (None, found.organisation_id):
             raise NotAMember(f"This client acts for another organisation than `{ACTING_FOR}` names; leave it out.")
         if _is_so(connection, "signing_on"):
@@ -61,10 +69,32 @@ class Authenticator:
             )
         return _actor(connection, _granted(token.scopes, found.roles), found)
 
+    async def _standing(self, token: Token) -> Standing:
+        """How the token's client stands now. Raises TokenRefused, and remembers it, since nothing of that comes back."""
+        found = await standing.read(self._driver, token.client_id, token.id)
+        if found is None:
+            raise self._over(token)
+        try:
+            check_standing(found)
+        except TokenRefused:
+            raise self._over(token) from None
+        return found
+
+    def _over(self, token: Token) -> TokenRefused:
+        self._ended[token.id] = None
+        _bounded(self._ended)
+        return TokenRefused()
+
     async def _person(self, connection: Connection, issuer: Issuer, text: str) -> Actor:
         """By a sign-on: all that the roles of the membership give, in the one organisation that is acted for."""
-        token = await self._person_token(issuer, text)
-        rates, sign_on = connection.app.state.rates, Known(token.issuer, token.subject)
+        rates = connection.app.state.rates
+        try:
+            token = await self._person_token(issuer, text)
+        except IssuerAway:
+            # Nobody knows whether it is forged: it counts as what is.
+            rates.charge_address(connection.scope)
+            raise
+        sign_on = Known(token.issuer, token.subject)
         if _is_so(connection, "signing_on"):
             # Whoever guesses codes is slowed by their address too, however many sign-ons they have.
             rates.charge_address(connection.scope)
@@ -88,8 +118,7 @@ class Authenticator:
         if token is None or not issuer.still_holds(token, moment):
             token = await issuer.verify(text, moment)
         self._people[digest] = token
-        if len(self._people) > CACHE_MAX:
-            self._people.popitem(last=False)
+        _bounded(self._people)
         return token
 
     def _token(self, text: str) -> Token:
@@ -108,12 +137,18 @@ class Authenticator:
             raise TokenRefused
         else:
             self._verified.move_to_end(digest)
+        if token.id in self._ended:
+            raise TokenRefused
         return token
 
     def _keep(self, digest: bytes, token: Token) -> None:
         self._verified[digest] = token
-        if len(self._verified) > CACHE_MAX:
-            self._verified.popitem(last=False)
+        _bounded(self._verified)
+
+
+def _bounded(memory: OrderedDict[Any, Any]) -> None:
+    if len(memory) > CACHE_MAX:
+        memory.popitem(last=False)
 
 
 def bearer(connection: Connection) -> str:

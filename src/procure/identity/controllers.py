@@ -109,7 +109,10 @@ class MemberController(Controller):
     async def end(
         self, db: Db, actor: Caller, seen: AsSeen, organisation_id: FromPath[UUID], membership_id: FromPath[UUID]
     ) -> MemberView:
-        """Take the roles away and revoke the person's clients here; tokens already out stop with the next request."""
+        """Take the roles away and revoke the person's clients here; tokens already out stop with the next request.
+
+        A sign-on that came by invitation opens this organisation no more, also if the person comes back: invite it anew.
+        """
         return MemberView.of(*await service.end_membership(db, actor, organisation_id, membership_id, seen=seen))
 
 

@@ -20,7 +20,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from procure.identity.assertions import Registry
+from procure.identity.assertions import Registry, bits
 from procure.identity.errors import IssuerAway, TokenRefused
 from procure.identity.tokens import LEEWAY_S
 from procure.kit.settings import SignOn
@@ -41,8 +41,7 @@ FRESH_S, BETWEEN_S, STALE_MAX_S = 3600, 10, 24 * 3600
 TIMEOUT_S, LIFETIME_MAX_S = 5, 24 * 3600
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 DOCUMENT_MAX, KEYS_MAX = 256 * 1024, 64
-#: Of a modulus of 2048 bits in base64url.
-RSA_LETTERS_MIN = 342
+RSA_BITS_MIN = 2048
 _IMPORT: Mapping[str, Callable[[Any], ECKey | OKPKey | RSAKey]] = {
     "EC": ECKey.import_key,
     "OKP": OKPKey.import_key,
@@ -130,6 +129,8 @@ class Issuer:
         return is_ours and has_begun and moment < claims.exp <= claims.iat + LIFETIME_MAX_S
 
     async def _key(self, key_id: str) -> ECKey | OKPKey | RSAKey:
+        if self._seen_at is not None and self.clock() - self._seen_at > STALE_MAX_S:
+            self._ring, self._seen_at = {}, None
         # Who has a key that is known does not wait for another's look: an issuer that hangs must hold up nobody.
         if key_id not in self._ring or not (self._is_fresh() or self._looking.locked()):
             async with self._looking:  # one asks, those who wait find what it found
@@ -154,8 +155,6 @@ class Issuer:
             ring = await self._fetch()
         except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, ValueError, TimeoutError, RecursionError):
             self._is_away = True
-            if self._seen_at is not None and self.clock() - self._seen_at > STALE_MAX_S:
-                self._ring, self._seen_at = {}, None
         else:
             self._ring, self._seen_at, self._is_away = ring, self.clock(), False
         finally:
@@ -207,11 +206,14 @@ def _ring(published: list[dict[str, Any]]) -> dict[str, ECKey | OKPKey | RSAKey]
 
 
 def _is_for_us(said: dict[str, Any]) -> bool:
-    if not isinstance(said.get("kid"), str) or said.get("use", "sig") != "sig":
+    """By its `use` and `key_ops` (RFC 7517, sections 4.2 and 4.3), and of a kind and size that we take."""
+    operations = said.get("key_ops", ["verify"])
+    is_for_signatures = said.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations
+    if not isinstance(said.get("kid"), str) or not is_for_signatures:
         return False
     match said:
         case {"kty": "RSA", "n": str(modulus)}:
-            return len(modulus) >= RSA_LETTERS_MIN
+            return bits(modulus) >= RSA_BITS_MIN
         case {"kty": "EC", "crv": "P-256"} | {"kty": "OKP", "crv": "Ed25519"}:
             return True
     return False

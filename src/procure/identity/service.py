@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, any_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.identity import rules
 from procure.identity.errors import ClientNotFound, MembershipInvalid, MembershipNotFound
 from procure.identity.events import ClientAdded, ClientRevoked, MembershipAdded, MembershipEnded
-from procure.identity.models import Client, Credential, Membership, Person
+from procure.identity.models import Client, Credential, Membership, Person, PersonIdentity
 from procure.identity.rules import ClientStatus, CredentialKind, CredentialStatus, MembershipStatus, PersonStatus
 from procure.identity.schemas import ClientDraft, ClientView, MemberDraft, MemberView
 from procure.journal import service as journal
@@ -197,12 +197,16 @@ async def lock_membership(
 async def end_membership(
     db: AsyncSession, actor: Actor, organisation_id: UUID, membership_id: UUID, *, seen: Seen = UNCONDITIONAL
 ) -> tuple[Membership, Person]:
-    """Take a person's roles away, from the next request on, and revoke the clients that act as that person here."""
+    """Take a person's roles away, from the next request on, and revoke the clients that act as that person here.
+
+    What invitations have let in as that person here goes too: should they come back, it has to be invited anew.
+    """
     membership, person = await lock_membership(db, actor, organisation_id, membership_id)
     seen.check(MemberView.of(membership, person).etag)
     rules.check_endable(membership.status)
     membership.move_to(MembershipStatus.ENDED)
     revoked = await _revoke_clients_of(db, organisation_id, membership.person_id)
+    await _close_sign_ons_of(db, organisation_id, membership.person_id)
     event = MembershipEnded(
         object_id=membership.id,
         object_version=membership.version,
@@ -220,6 +224,16 @@ async def _revoke_clients_of(db: AsyncSession, organisation_id: UUID, person_id:
     for client in clients:
         client.move_to(ClientStatus.REVOKED)
     return [client.id for client in clients]
+
+
+async def _close_sign_ons_of(db: AsyncSession, organisation_id: UUID, person_id: UUID) -> None:
+    """The organisation vouches no longer for what it has let in; the operator's own links are the operator's to undo."""
+    # The person's lock, under which whoever accepts elsewhere changes the same list.
+    await db.execute(select(Person.id).where(Person.id == person_id).with_for_update(key_share=True))
+    opened = PersonIdentity.organisation_ids
+    theirs = PersonIdentity.person_id == person_id, any_(opened) == organisation_id
+    left = update(PersonIdentity).where(*theirs).values(organisation_ids=func.array_remove(opened, organisation_id))
+    await db.execute(left.execution_options(synchronize_session=False))
 
 
 def _client(organisation_id: UUID) -> Select[Client]:

@@ -111,9 +111,9 @@ def _without_port(said: str) -> str:
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
-    """An IPv4 address also where it came by a socket of IPv6 (RFC 4291, section 2.5.5.2); None if it is no address."""
+    """An IPv4 address also where it came by a socket of IPv6 (RFC 4291, section 2.5.5.2), without a zone; None if it is none."""
     try:
-        address = ip_address(host)
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

@@ -128,12 +128,14 @@ def signing_on(*, key: Key = Key.HONOURED) -> dict[str, Any]:
     return {"opt": {"known": True, "signing_on": True, "key": key}, "security": [{"sign_on": []}]}
 
 
-def public(*, limited: bool = True) -> dict[str, Any]:
+def public(*, limited: bool = True, key: Key = Key.HONOURED) -> dict[str, Any]:
     """Keyword arguments of a route that anyone may call; a token that is sent is honoured, and refused if it is bad.
 
     `limited`: how often is bounded. Not for those who watch over the service: what they are refused they take for its end.
+    `key`: what it makes of Idempotency-Key, if it writes.
     """
-    return {"opt": {"public": True, "rate": "address" if limited else "none"}, "security": [{}, {"oauth2": []}]}
+    rate = "address" if limited else "none"
+    return {"opt": {"public": True, "rate": rate, "key": key}, "security": [{}, {"oauth2": []}]}
 
 
 def client_credentials() -> dict[str, Any]:
@@ -153,12 +155,13 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     refuse_unknown_parameters(request, handler)
     scope: Permission | None = handler.opt.get("scope")
     if scope is None and not handler.opt.get("known") and not _has_token(request, handler):
-        request.scope["user"] = ANYONE
+        request.scope["user"] = actor = _anyone(request, handler)
         if is_limited(handler):
             _rates(request).charge_address(request.scope)
-        return
-    actor = await _authenticated(request)
-    request.scope["user"] = actor
+        if actor is ANYONE:
+            return
+    else:
+        request.scope["user"] = actor = await _authenticated(request)
     if scope is not None and scope not in actor.scopes:
         raise ScopeMissing(f"This needs the scope `{scope}`; ask for it, and hold a role that has it.")
     refuse_unread_body(request, handler)
@@ -167,6 +170,14 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     is_trial = key_use(handler) is not Key.IGNORED and _is_trial(request)
     state["once"] = _trial(request) if is_trial else await _once(request, handler, actor)
     await take_turn(request)
+
+
+def _anyone(request: Request[Any, Any, Any], handler: BaseRouteHandler) -> Actor:
+    """A caller without a token: one like the other, but for who writes, whose traces the journal keeps."""
+    if key_use(handler) is Key.IGNORED:
+        return ANYONE
+    client = request.scope["client"]
+    return Actor(address=client[0] if client else None, request_id=request.scope["state"].get("request_id"))
 
 
 async def _authenticated(request: Request[Any, Any, Any]) -> Actor:
@@ -465,34 +476,3 @@ async def _answer_options(allowed: list[str], send: Send) -> None:
     headers = [(b"allow", ", ".join(allowed).encode())]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-__all__ = [
-    "ApiRequest",
-    "ApiResponse",
-    "AsSeen",
-    "Caller",
-    "Db",
-    "PageAsked",
-    "authorise",
-    "bidding",
-    "client_credentials",
-    "confidential",
-    "encoded",
-    "is_write",
-    "key_use",
-    "known",
-    "once_of",
-    "paging_of",
-    "places",
-    "provide_actor",
-    "provide_db",
-    "provide_page",
-    "provide_seen",
-    "public",
-    "requires",
-    "seen_by",
-    "signing_on",
-    "with_options",
-    "with_request_id",
-]

@@ -54,6 +54,8 @@ def _json(_logger: object, _method: str, event: EventDict) -> bytes:
 def _rendering(form: str) -> list[Processor]:
     """Never with the locals of a traceback's frames: they hold tokens, secrets and the plain text of bids."""
     if form == "console":
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        # By `repr`: an address holds whatever a caller likes, what a terminal obeys as well.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(exception_formatter=plain, repr_native_str=True)]
     frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [structlog.processors.ExceptionRenderer(frames), _json]

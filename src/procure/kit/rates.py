@@ -21,7 +21,7 @@ from procure.kit.settings import Settings
 from procure.kit.trial import VALIDATED
 from procure.kit.turns import Turns
 
-WINDOW_S = 60
+WINDOW_S, HOUR_S = 60, 3600
 #: Bids of one client that are in hand at once. The whole request has arrived by then: nobody waits for a slow line.
 BIDS_AT_ONCE = 4
 #: Headers of replies that tell of no bid received now: a retry's, and those of what was only tried.
@@ -37,10 +37,10 @@ class TooManyRequests(Fact):
 class _Limit:
     """One named policy: its buckets, and how its state is said."""
 
-    def __init__(self, name: str, quota: int) -> None:
+    def __init__(self, name: str, quota: int, window_s: int = WINDOW_S) -> None:
         self.name = name
-        self.buckets = Buckets(quota, WINDOW_S)
-        self._policy = (b"ratelimit-policy", f'"{name}";q={quota};w={WINDOW_S}'.encode())
+        self.buckets = Buckets(quota, window_s)
+        self._policy = (b"ratelimit-policy", f'"{name}";q={quota};w={window_s}'.encode())
 
     def tell(self, scope: Scope, quota: Quota) -> None:
         """Have it said with the reply (`kit.headers`); raises TooManyRequests if nothing was left."""
@@ -68,6 +68,8 @@ class Rates:
                 ("bids", settings.rate_bids),
             )
         )
+        registrations = settings.rate_registrations
+        self._registrations = _Limit("registrations", registrations, HOUR_S) if registrations else None
         self.turns = Turns(BIDS_AT_ONCE)
 
     def charge_address(self, scope: Scope) -> None:
@@ -75,9 +77,17 @@ class Rates:
         if self._address is not None and (key := self.addresses.key(scope)) is not None:
             self._address.tell(scope, self._address.buckets.take(key, monotonic()))
 
-    def charge_client(self, scope: Scope, client_id: UUID) -> None:
-        """Of a client whose token holds, before anything is asked of the database; raises TooManyRequests."""
-        if scope["state"].get("rate") == "bids":
+    def charge_registration(self, scope: Scope) -> None:
+        """Of an address that is about to have a letter written to somebody, whatever token it shows; raises TooManyRequests."""
+        if self._registrations is not None and (key := self.addresses.key(scope)) is not None:
+            self._registrations.tell(scope, self._registrations.buckets.take(key, monotonic()))
+
+    def charge_client(self, scope: Scope, client_id: UUID, *, may_bid: bool = True) -> None:
+        """Of a client whose token holds, before anything is asked of the database; raises TooManyRequests.
+
+        `may_bid`: whether its token lets it; what it can't do anyway counts as all else that it asks.
+        """
+        if may_bid and scope["state"].get("rate") == "bids":
             self._look_at_bids(scope, client_id)
         elif self._client is not None:
             self._client.tell(scope, self._client.buckets.take(client_id, monotonic()))

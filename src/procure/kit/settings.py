@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -27,7 +28,30 @@ class SignOn(msgspec.Struct, frozen=True):
     audience: str
 
 
-#: A quota of one minute.
+class MailRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """How mail goes out: by a server, or in a sandbox into a folder."""
+
+    sender: str
+    host: str = ""
+    port: int = 0
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    username: str | None = None
+    password: str | None = None
+    folder: Path | None = None
+
+
+#: By scheme: how TLS begins, and the port that RFC 8314, section 3.3, and RFC 5321 name.
+_MAIL: dict[str, tuple[Literal["starttls", "implicit", "none"], int]] = {
+    "smtp": ("starttls", 587),
+    "smtps": ("implicit", 465),
+    "smtp+plain": ("none", 25),
+}
+_HERE = {"127.0.0.1", "::1", "localhost"}
+_MAILBOX = re.compile(r"[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+#: Of letters in a sandbox's folder; RFC 2606 keeps the domain from everybody.
+_SANDBOX_SENDER = "procure@sandbox.invalid"
+
+#: A quota of one minute, or where it says so of one hour.
 Rate = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
@@ -58,6 +82,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_bids: Rate = 60
     #: Failed token requests a minute of one address for one client; ten times as many for all clients together.
     rate_token_failures: Rate = 10
+    #: Registrations an hour that one address may begin.
+    rate_registrations: Rate = 5
     #: Addresses or networks of the proxies whose X-Forwarded-For is believed, separated by commas; none by default.
     trusted_proxies: str = ""
 
@@ -70,11 +96,55 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: Sign-ons whose people are let in: pairs of issuer and audience, separated by commas; none by default.
     oidc_issuers: str = ""
 
+    #: Whether suppliers may register themselves; `0` leaves that to the operator.
+    registration: bool = True
+    #: `smtp://user:password@host` (STARTTLS), `smtps://…` (TLS at once), `smtp+plain://127.0.0.1` on this machine alone; in a sandbox
+    #: also `file:folder`.
+    mail_url: str = ""
+    #: The mailbox that mail comes from, and that its readers answer to.
+    mail_from: str = ""
+
     def webhooks_may_be_local(self) -> bool:
         """Whether webhooks may be sent to this machine. Raises SettingsFault outside a sandbox, where they never are."""
         if self.webhooks == "loopback" and not self.sandbox:
             raise SettingsFault("PROCURE_WEBHOOKS: `loopback` is a sandbox's alone.")
         return self.webhooks == "loopback"
+
+    def mail_route(self) -> MailRoute | None:
+        """That of `mail_url`; None without one. Raises SettingsFault, which never quotes it: there may be a password in it."""
+        if not self.mail_url:
+            return None
+        if self.mail_url.startswith("file:"):
+            return self._mail_folder()
+        try:
+            url = urlsplit(self.mail_url)
+            (tls, port), host, port_said = _MAIL[url.scheme], url.hostname or "", url.port
+        except (KeyError, ValueError):
+            raise SettingsFault("PROCURE_MAIL_URL is not like `smtp://user:password@mail.example:587`.") from None
+        if not host or url.path.strip("/") or url.query or url.fragment:
+            raise SettingsFault("PROCURE_MAIL_URL names a server and no more: `smtp://user:password@mail.example:587`.")
+        if tls == "none" and host not in _HERE:
+            raise SettingsFault(
+                "PROCURE_MAIL_URL: smtp+plain is for a server on this machine; elsewhere use smtp or smtps."
+            )
+        username, password = (unquote(one) if one else None for one in (url.username, url.password))
+        sender = self._mail_sender()
+        return MailRoute(
+            sender=sender, host=host, port=port_said or port, tls=tls, username=username, password=password
+        )
+
+    def _mail_folder(self) -> MailRoute:
+        if not self.sandbox:
+            raise SettingsFault("PROCURE_MAIL_URL: only a sandbox puts its mail into a folder.")
+        folder = Path(self.mail_url.removeprefix("file:").removeprefix("//"))
+        return MailRoute(sender=self._mail_sender() if self.mail_from else _SANDBOX_SENDER, folder=folder)
+
+    def _mail_sender(self) -> str:
+        if not _MAILBOX.fullmatch(self.mail_from):
+            raise SettingsFault(
+                "PROCURE_MAIL_FROM is needed with PROCURE_MAIL_URL: a mailbox like `procure@council.example`."
+            )
+        return self.mail_from
 
     def sign_ons(self) -> list[SignOn]:
         """Those of `oidc_issuers`. Raises SettingsFault; without TLS only a sandbox's, on this machine."""

@@ -115,7 +115,7 @@ class LotController(Controller):
     async def record_notice(
         self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[Notice]
     ) -> LotView:
-        """Record the notice's id, ocid and time. Notifiable and covered lots open only after this."""
+        """Record the notice's id, ocid and time. Notifiable and covered lots open only after this; another person then publishes."""
         lot = await service.record_notice(db, actor, lot_id, data, seen=seen)
         return LotView.of(lot, await clock.now(db))
 

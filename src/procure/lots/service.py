@@ -196,12 +196,17 @@ async def revise(db: AsyncSession, actor: Actor, lot_id: UUID, patch: LotPatch, 
     _check_one_currency(changes.get("further_iterations"), lot.currency)
     await _judge(db, outcome, lot, await clock.now(db))
     await _check_references(db, outcome, lot)
-    if actor.person_id and actor.person_id not in lot.prepared_by:
-        lot.prepared_by = [*lot.prepared_by, actor.person_id]
-    lot.touch()
+    _prepare(actor, lot)
     event = LotRevised(object_id=lot.id, object_version=lot.version, fields=sorted(changes))
     await journal.record(db, actor, event, within(lot.buyer_id))
     return lot
+
+
+def _prepare(actor: Actor, lot: Lot) -> None:
+    """The lot is another than it was, and the caller one of those who prepared it."""
+    if actor.person_id and actor.person_id not in lot.prepared_by:
+        lot.prepared_by = [*lot.prepared_by, actor.person_id]
+    lot.touch()
 
 
 async def _judge(db: AsyncSession, outcome: Outcome, lot: Lot, now: datetime) -> None:
@@ -214,14 +219,14 @@ async def _judge(db: AsyncSession, outcome: Outcome, lot: Lot, now: datetime) ->
 async def record_notice(
     db: AsyncSession, actor: Actor, lot_id: UUID, data: Notice, *, seen: Seen = UNCONDITIONAL
 ) -> Lot:
-    """Record the official notice's references; the clocks of the law run from its time."""
+    """Record the official notice's references; the clocks of the law run from its time, and so whoever tells it has prepared the lot."""
     _, lot = await lock_with_outcome(db, actor, lot_id)
     await check_seen(db, seen, lot)
     rules.check_draft(lot.status)
     rules.check_notice(data.published_at, await clock.now(db))
     published_at = data.published_at.astimezone(UTC)
     lot.notice_id, lot.notice_ocid, lot.notice_at = data.id, data.ocid, published_at
-    lot.touch()
+    _prepare(actor, lot)
     event = LotNoticeRecorded(
         object_id=lot.id,
         object_version=lot.version,

@@ -6,7 +6,7 @@ from procure.journal.events import Event
 
 
 class OrganisationRegistered(Event, frozen=True, kw_only=True):
-    """The operator registered a party."""
+    """A party was registered: by the operator, or a supplier by itself (`registration.confirmed`)."""
 
     type: ClassVar[str] = "organisation.registered"
     object_type: ClassVar[str] = "organisation"

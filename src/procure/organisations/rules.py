@@ -1,6 +1,7 @@
 """What an organisation is, which identifiers it may have, and when it may act."""
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 
 from stdnum import lei
@@ -39,8 +40,6 @@ NEXT: dict[OrganisationStatus, frozenset[OrganisationStatus]] = {
 #: The platform's own organisation: a scheme that no registration can name, since it has no hyphen.
 PLATFORM_SCHEME, PLATFORM_IDENTIFIER = "PROCURE", "platform"
 
-_COMPANY = re.compile(r"([0-9]{2}|[A-Z]{2}|R0)[0-9]{6}|(IP|SP|RS)[A-Z0-9]{6}|SL[0-9]{5}A")
-_PROCUREMENT = re.compile(r"P[A-Z]{3}-[0-9]{4}-[A-Z]{4}")
 _ANY = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_:()&-]{0,99}")
 
 
@@ -66,17 +65,7 @@ def canonical_identifier(scheme: str, identifier: str) -> str | None:
     """One spelling per organisation, so that none is registered twice; None if the scheme has no such identifier."""
     text = "".join(identifier.split())
     try:
-        match scheme:
-            case "GB-COH":
-                return _whole(_COMPANY, _company_number(text))
-            case "GB-PPON":
-                return _whole(_PROCUREMENT, text.upper())
-            case "GB-VAT":
-                return vat.validate(text)
-            case "XI-LEI":
-                return lei.validate(text)
-            case _:
-                return _whole(_ANY, text)
+        return _FORMS[scheme](text) if scheme in _FORMS else _whole(_ANY, text)
     except ValidationError:
         return None
 
@@ -86,8 +75,34 @@ def _company_number(text: str) -> str:
     return text.zfill(8) if text.isascii() and text.isdigit() else text.upper()
 
 
+def _charity_number(text: str) -> str:
+    # The register of Northern Ireland writes the number alone; others put its initials before it.
+    return text.upper().removeprefix("NIC")
+
+
 def _whole(pattern: re.Pattern[str], text: str) -> str | None:
     return text if pattern.fullmatch(text) else None
+
+
+def _form(pattern: str, spelled: Callable[[str], str] = str.upper) -> Callable[[str], str | None]:
+    compiled = re.compile(pattern)
+    return lambda text: _whole(compiled, spelled(text))
+
+
+#: By scheme, what makes an identifier's one spelling of it, or says that it is none: Companies House, the registers of charities of England
+#: and Wales (without a linked charity's suffix), Scotland and Northern Ireland, the central digital platform, HMRC's check digits, and
+#: ISO 17442's. org-id.guide names the register behind each.
+_FORMS: dict[str, Callable[[str], str | None]] = {
+    "GB-CHC": _form(r"[1-9][0-9]{5,6}"),
+    "GB-COH": _form(r"([0-9]{2}|[A-Z]{2}|R0)[0-9]{6}|(IP|SP|RS)[A-Z0-9]{6}|SL[0-9]{5}A", _company_number),
+    "GB-NIC": _form(r"[1-9][0-9]{5}", _charity_number),
+    "GB-PPON": _form(r"P[A-Z]{3}-[0-9]{4}-[A-Z]{4}"),
+    "GB-SC": _form(r"SC[0-9]{6}"),
+    "GB-VAT": vat.validate,
+    "XI-LEI": lei.validate,
+}
+#: Schemes whose identifiers are checked by more than their characters.
+CHECKED_SCHEMES = frozenset(_FORMS)
 
 
 def check_suspendable(kind: OrganisationKind, status: OrganisationStatus) -> None:

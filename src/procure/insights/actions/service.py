@@ -225,12 +225,13 @@ async def _judging(db: AsyncSession, actor: Actor, case: Evaluation, mine: list[
     all_scored = partial(evaluation_rules.check_scores_complete, _cells(scored), opened, case.criteria)
     all_agreed = partial(evaluation_rules.check_consensus_complete, _cells(agreed), opened, case.criteria)
     something = partial(evaluation_rules.check_something_to_rank, len(opened))
+    no_bidder = partial(require_another, actor, await bids.handed_in_by(db, lot.id))
     return [
         Act("declareInterests", [mine, [declarable]]),
-        Act("recordScores", [mine, [running, may_score]]),
-        Act("lockScores", [mine, [running, may_score], [all_scored]]),
-        Act("recordConsensus", [mine, [running, may_agree]]),
-        Act("concludeEvaluation", [mine, [running, may_agree], [something], [all_agreed]]),
+        Act("recordScores", [mine, [no_bidder], [running, may_score]]),
+        Act("lockScores", [mine, [no_bidder], [running, may_score], [all_scored]]),
+        Act("recordConsensus", [mine, [no_bidder], [running, may_agree]]),
+        Act("concludeEvaluation", [mine, [no_bidder], [running, may_agree], [something], [all_agreed]]),
     ]
 
 
@@ -242,6 +243,7 @@ async def _ending(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> li
     """Recommending a winner, or ending without one."""
     mine, person = _mine(actor, lot), partial(require_person, actor)
     another = partial(require_another, actor, lot.prepared_by)
+    no_bidder = partial(require_another, actor, await bids.handed_in_by(db, lot.id))
     evaluating = partial(lot_rules.check_status, lot.status, LotStatus.EVALUATING)
     before = await awards.awards_of(db, lot.id)
     none_live = partial(award_rules.check_none_live, [award.status for award in before])
@@ -252,7 +254,7 @@ async def _ending(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> li
     return [
         Act(
             "recommendAward",
-            [mine, [person, evaluating, none_live], [concluded], [next_in_rank]],
+            [mine, [person, no_bidder, evaluating, none_live], [concluded], [next_in_rank]],
         ),
         Act("endWithoutAward", [mine, [another, evaluating, none_live]]),
         Act("cancelLot", [mine, [another, cancellable]]),
@@ -300,7 +302,7 @@ async def of_award(db: AsyncSession, actor: Actor, award_id: UUID) -> list[Act]:
     outcome = await db.get_one(Outcome, lot.outcome_id)
     now = await clock.now(db)
     mine = own(award.buyer_id == actor.buyer_id, AwardNotFound)
-    another = partial(require_another, actor, [award.recommended_by])
+    another = partial(require_another, actor, [award.recommended_by, *await bids.handed_in_by(db, lot.id)])
     recommended = partial(award_rules.check_recommended, award.status)
     approved = partial(award_rules.check_approved, award.status)
     evaluating = partial(lot_rules.check_status, lot.status, LotStatus.EVALUATING)

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from procure.awards.models import Award
 from procure.awards.rules import AwardStatus
-from procure.bids.models import LotSeal
+from procure.bids.models import Bid, LotSeal
 from procure.contracts.models import Contract, ContractDeliverable, Signature, Submission, status_now
 from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep, Side
 from procure.enquiries.models import Enquiry
@@ -230,10 +230,17 @@ def _declare_interests(actor: Actor) -> Selected:
     )
 
 
+def _bid_oneself(actor: Actor) -> ColumnElement[bool]:
+    """Whether the caller handed in one of the lot's bids, in another seat of theirs."""
+    opened = Bid.lot_id == Lot.id, Bid.supplier_name.is_not(None)  # `bids.handed_in_by`
+    return select(Bid.id).where(*opened, Bid.submitted_by == actor.person_id).correlate(Lot).exists()
+
+
 def _own_seat(actor: Actor, operation: str) -> Selected:
     """Where the caller has declared and takes part, and nobody has to be named first."""
     seats = _being_evaluated(actor, operation).join(PanelMember, PanelMember.lot_id == Lot.id)
-    return seats.where(PanelMember.person_id == actor.person_id, PanelMember.has_conflict.is_(False), ~_lacks_persons())
+    own = PanelMember.person_id == actor.person_id, PanelMember.has_conflict.is_(False)
+    return seats.where(*own, ~_lacks_persons(), ~_bid_oneself(actor))
 
 
 def _lock_scores(actor: Actor) -> Selected:
@@ -261,7 +268,11 @@ def _recommend_award(actor: Actor) -> Selected | None:
     had = select(Award.id).where(Award.bid_id == RankedBid.bid_id, Award.status == AwardStatus.WITHDRAWN)
     left = select(RankedBid.bid_id).where(RankedBid.lot_id == Lot.id, RankedBid.rank.is_not(None), ~had.exists())
     return _lot("recommendAward", _valid_until()).where(
-        Lot.buyer_id == actor.buyer_id, Lot.status == LotStatus.EVALUATING, ~live.exists(), left.exists()
+        Lot.buyer_id == actor.buyer_id,
+        Lot.status == LotStatus.EVALUATING,
+        ~live.exists(),
+        left.exists(),
+        ~_bid_oneself(actor),
     )
 
 
@@ -272,6 +283,7 @@ def _approve_award(actor: Actor) -> Selected | None:
         Award.buyer_id == actor.buyer_id,
         Award.status == AwardStatus.RECOMMENDED,
         Award.recommended_by != actor.person_id,
+        ~_bid_oneself(actor),
     )
 
 

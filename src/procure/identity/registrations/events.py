@@ -1,0 +1,18 @@
+"""What happens to registrations, as the journal tells it. Until one is confirmed nothing has happened."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from procure.journal.events import Event
+
+
+class RegistrationConfirmed(Event, frozen=True, kw_only=True):
+    """A supplier registered itself by a code that was mailed; the contact's name and address stand beside the entry."""
+
+    type: ClassVar[str] = "registration.confirmed"
+    object_type: ClassVar[str] = "registration"
+
+    organisation_id: UUID
+    membership_id: UUID
+    person_id: UUID
+    client_id: UUID

@@ -36,6 +36,7 @@ check: $(VENV)/.dev $(VENV)/.project ## run what CI runs: format, lint, types, i
 drill: $(VENV)/.dev $(VENV)/.project ## run what takes longer than a check: Schemathesis as every seat, the long fuzz; half an hour and more
 	FUZZ=5000 $(PY) -m pytest -n auto tests/kit/test_fuzz.py
 	PYTHONPATH=tests $(PY) -m fuzzing
+	PYTHONPATH=tests:. $(PY) -m drills.journal
 
 format: $(VENV)/.dev ## format the code, and mend what the linter can
 	$(PY) -m ruff format .

@@ -159,6 +159,14 @@ terminateContract
 
 withdrawBid
     404: rival.bidder supplier.bidder
+
+addWebhook listWebhooks
+    may: buyer.admin elsewhere.admin rival.admin supplier.admin system
+
+disableWebhook editWebhook getWebhook getWebhookProgress listWebhookDeliveries pauseWebhook replayWebhook resumeWebhook
+rotateWebhookSecret testWebhook
+    may: buyer.admin system
+    404: elsewhere.admin rival.admin supplier.admin
 """
 #: What can't be tried and taken back: only those are asked who must be refused.
 NOT_TRIED = {"moveSandboxClock": {"operator", "own"}}

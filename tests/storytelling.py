@@ -15,7 +15,7 @@ from described import Described, described
 from procure import worker
 from procure.journal.notes import origin_of
 from procure.journal.sealer import Sealer
-from procure.kit.actor import Actor, Known
+from procure.kit.actor import Actor, Known, Role
 from procure.mail.service import Post
 from procure.organisations.models import Organisation
 from recording import Recorder, later
@@ -55,6 +55,7 @@ class Story:
     look: Callable[[str, Actor | None, Any, dict[str, Any]], Awaitable[None]] | None = None
     council: build.Council = field(init=False)
     operator: Actor = field(init=False)
+    admin: Actor = field(init=False)
     bidder: Actor = field(init=False)
     other: Actor = field(init=False)
 
@@ -137,6 +138,7 @@ async def begun(world: World) -> Story:
         await build.move_clock(db, datetime.fromisoformat(later(BEGINS)))
         story.council = await build.council(db)
         story.operator = await build.operator(db)
+        story.admin = await build.seat(db, story.council.organisation, Role.ADMIN)
         story.bidder = await build.supplier(db)
         story.other = await build.supplier(db, "Another supplier")
         for name, identifier in IDENTIFIERS.items():
@@ -184,6 +186,7 @@ async def parties(story: Story) -> None:
     await story.play("reinstateOrganisation", operator, **places)
     await story.play("listOrganisations", operator)
     await journal(story)
+    await webhooks(story)
 
 
 async def journal(story: Story) -> None:
@@ -199,6 +202,23 @@ async def journal(story: Story) -> None:
     size = (await story.play("getCheckpoint"))["size"]
     await story.play("proveInclusion", story.operator, position=changes["items"][0]["position"])
     await story.play("proveConsistency", query=f"?since=1&to={size}")
+
+
+async def webhooks(story: Story) -> None:
+    """Changes are brought to the council's portal: tried, moved, paused, and ended."""
+    admin = story.admin
+    made = await story.play("addWebhook", admin)
+    at = {"webhook_id": made["id"]}
+    await story.play("listWebhooks", admin)
+    await story.play("getWebhook", admin, **at)
+    await story.play("editWebhook", admin, **at)
+    await story.play("testWebhook", admin, **at)
+    await story.play("listWebhookDeliveries", admin, **at)
+    await story.play("getWebhookProgress", admin, **at)
+    await story.play("rotateWebhookSecret", admin, **at)
+    await story.play("replayWebhook", admin, **at)
+    for act in ("pause", "resume", "disable"):
+        await story.play(f"{act}Webhook", admin, **at)
 
 
 async def invited(story: Story, **places: Any) -> None:

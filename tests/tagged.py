@@ -5,7 +5,9 @@ from hashlib import sha256
 import httpx
 
 #: Replies that carry the tag of a resource and are not its representation: a bid's receipt, and a client with its secret.
-OTHER = {"submitBid", "withdrawBid", "addClient", "addClientSecret", "addInvitation"}
+OTHER = {
+    *("submitBid", "withdrawBid", "addClient", "addClientSecret", "addInvitation", "addWebhook", "rotateWebhookSecret")
+}
 
 _known: dict[str, tuple[str, bytes]] = {}
 

@@ -57,9 +57,10 @@ CHANGED = {
         "invoices",
     ),
     *("lots", "memberships", "organisations", "outcomes", "persons", "scores", "submissions"),
+    *("webhook_cursors", "webhooks"),
 }
 REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}
-CHANGED_AND_REPLACED = {"outgoing_mails", "panel_members", "person_identities", "registrations"}
+CHANGED_AND_REPLACED = {"outgoing_mails", "panel_members", "person_identities", "registrations", "webhook_deliveries"}
 DECLARED: list[tuple[set[str], set[str]]] = [
     (READ_ONLY, {"SELECT"}),
     (KEPT_FOR_GOOD, {"SELECT", "INSERT"}),

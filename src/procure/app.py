@@ -80,7 +80,9 @@ from procure.sandbox import service as sandbox
 from procure.sandbox.controllers import SandboxController, TimeController
 from procure.vault.keyring import FileKeyring
 from procure.vault.keys import Opener, Vault
+from procure.vault.strongbox import STRONGBOX, Strongbox
 from procure.vault.trial import TrialVault
+from procure.webhooks.controllers import WebhookController
 
 ROUTES: list[ControllerRouterHandler] = [
     HealthController,
@@ -117,6 +119,7 @@ ROUTES: list[ControllerRouterHandler] = [
     TaskController,
     TimelineController,
     TimeController,
+    WebhookController,
     list_opened_bids,
     docs.asset,
     docs.docs_page,
@@ -142,6 +145,7 @@ def create_app(
     readers = readers or sessions or make_readers(_given(engine))
     sessions = sessions or make_sessions(_given(engine))
     vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, driver))
+    settings.webhooks_may_be_local()  # a fault of settings is told here
     keys = SigningKeys(settings.keys_path, settings.token_lifetime_s)
     app = Litestar(
         route_handlers=[*ROUTES, *(SANDBOX_ROUTES if settings.sandbox else [])],
@@ -159,12 +163,14 @@ def create_app(
                 "record": record_refusal,
                 "sessions": sessions,
                 "settings": settings,
-                "tail": (tail := Tail(settings.database_url, readers)),
+                "strongbox": Strongbox(settings.keys_path / STRONGBOX),
+                "tail": (tail := Tail(settings.database_url, readers, settings.rate_streams)),
                 "vault": vault,
             }
         ),
         dependencies={
             "actor": Provide(provide_actor),
+            "box": Provide(provide_box, sync_to_thread=False),
             "db": Provide(provide_db),
             "page": Provide(provide_page),
             "seen": Provide(provide_seen),
@@ -198,6 +204,11 @@ def provide_vault(request: ApiRequest, state: State) -> Opener:
     """The vault, or on trial one that keeps nothing."""
     vault: Vault = state.vault
     return TrialVault(vault) if isinstance(once_of(request), Trial) else vault
+
+
+def provide_box(state: State) -> Strongbox:
+    box: Strongbox = state.strongbox
+    return box
 
 
 def vault_clock(settings: Settings, driver: Driver) -> Callable[[], Awaitable[datetime]]:

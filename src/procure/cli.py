@@ -165,6 +165,13 @@ cli.add_command(
 )
 cli.add_command(Deferred("keys", "procure.identity.commands:keys", "The keys that access tokens are signed with."))
 cli.add_command(Deferred("journal", "procure.audit:journal", "The record of all that happened: proven, exported."))
+cli.add_command(
+    Deferred(
+        "webhooks",
+        "procure.webhooks.commands:webhooks",
+        "What organisations have brought to them: resumed after a restore.",
+    )
+)
 cli.add_command(Deferred("demo", "procure.demo.command:demo", "Play real notices against a running sandbox."))
 
 

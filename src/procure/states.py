@@ -12,6 +12,7 @@ from procure.identity import rules as identity
 from procure.lots import rules as lots
 from procure.organisations import rules as organisations
 from procure.outcomes import rules as outcomes
+from procure.webhooks import rules as webhooks
 
 PAGE = Path("docs/states.md")
 
@@ -34,6 +35,8 @@ NOUNS: list[tuple[str, Mapping[Any, frozenset[Any]], str]] = [
     ("Contract", contracts.NEXT, "A pending contract is `lapsed` once it can't be signed any more."),
     ("Deliverable", contracts.DELIVERABLE_NEXT, ""),
     ("Invoice", finance.NEXT, ""),
+    ("Webhook", webhooks.NEXT, ""),
+    ("Delivery", webhooks.DELIVERY_NEXT, ""),
 ]
 
 

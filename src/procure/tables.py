@@ -15,7 +15,8 @@ import procure.mail.models
 import procure.organisations.models
 import procure.outcomes.models
 import procure.policy.models
-import procure.sandbox.models  # noqa: F401 - each import registers its tables
+import procure.sandbox.models
+import procure.webhooks.models  # noqa: F401 - each import registers its tables
 from procure.kit.db import Base
 
 metadata = Base.metadata

@@ -36,11 +36,16 @@ from procure.mail.delivery import deliver_due
 from procure.mail.service import Post, post_of
 from procure.vault.keyring import FileKeyring
 from procure.vault.keys import Vault
+from procure.vault.strongbox import STRONGBOX, Strongbox
+from procure.webhooks import courier
+from procure.webhooks import lists as deliveries
+from procure.webhooks.courier import Courier
 
 log = structlog.get_logger(__name__)
 
-#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile, one each for the sealer and the post.
-POOL_SIZE = 4
+#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile, one each for the sealer and the post; and the
+#: courier's.
+POOL_SIZE = 4 + courier.CONNECTIONS
 #: Longest pause between looks at a database that is away.
 BACKOFF_MAX_S = 10.0
 #: What a job in hand gets to finish when the worker is stopped; then its transaction is rolled back.
@@ -81,6 +86,7 @@ def jobs(sessions: Sessions, vault: Vault) -> list[Job]:
         Job("seal", 0.0, partial(seal_due, sessions, vault, Backoff())),
         Job("sweep", SWEEP_EVERY_S, partial(sweep_orphan_keys, sessions, vault)),
         Job("prune", PRUNE_EVERY_S, partial(prune_kept_replies, sessions)),
+        Job("log", PRUNE_EVERY_S, partial(prune_deliveries, sessions)),
         Job("forget", PRUNE_EVERY_S, partial(forget_expired, sessions)),
         Job("forget registrations", PRUNE_EVERY_S, partial(forget_registrations, sessions)),
     ]
@@ -110,6 +116,11 @@ async def prune_kept_replies(sessions: Sessions) -> None:
 async def forget_expired(sessions: Sessions) -> None:
     """Forget the assertions and revoked tokens that would be refused as expired by now."""
     await _prune(sessions, remembered.prune, remembered.PRUNE_BATCH, "used assertions and revoked tokens pruned")
+
+
+async def prune_deliveries(sessions: Sessions) -> None:
+    """Forget what was sent to webhooks when the log has kept it for its days."""
+    await _prune(sessions, deliveries.prune, deliveries.PRUNE_BATCH, "webhook deliveries pruned")
 
 
 async def forget_registrations(sessions: Sessions) -> None:
@@ -145,7 +156,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         loops = {"deadlines": jobs(sessions, vault), "post": post_jobs(sessions, post_of(settings))}
         rounds = [_rounds(settings, sessions, name, all_jobs, stop) for name, all_jobs in loops.items() if all_jobs]
         sealer = Sealer(vault, origin_of(settings.base_url))
-        await _until(stop, *rounds, _sealing(settings, sessions, sealer, stop))
+        await _until(stop, *rounds, _sealing(settings, sessions, sealer, stop), *_delivering(settings, sessions, stop))
     finally:
         await engine.dispose()
 
@@ -180,6 +191,15 @@ async def _sealing(settings: Settings, sessions: Sessions, sealer: Sealer, stop:
                 await listener.wait(LOOK_S)
     finally:
         await listener.close()
+
+
+def _delivering(settings: Settings, sessions: Sessions, stop: asyncio.Event) -> list[Coroutine[None, None, None]]:
+    """What webhooks are sent, where this installation sends any."""
+    may_be_local = settings.webhooks_may_be_local()
+    if settings.webhooks == "off":
+        return []
+    box = Strongbox(settings.keys_path / STRONGBOX)
+    return [Courier(settings.database_url, sessions, box, may_be_local=may_be_local).run(stop)]
 
 
 async def _is_ready(settings: Settings, sessions: Sessions, name: str) -> bool:

@@ -53,6 +53,7 @@ def test_every_package_is_held_to_the_order_inside_it() -> None:
         "procure.identity",
         "procure.kit",
         "procure.vault",
+        "procure.webhooks",
     }
     assert packages() - held == set()
 

@@ -149,7 +149,8 @@ WITHOUT_KEY = {
     *("recordScores", "registerOrganisation", "reinstateOrganisation", "reviseLot", "reviseOutcome", "revokeClient"),
     *("acceptInvitation", "registerSupplier", "revokeClientKey", "revokeClientSecret", "revokeInvitation"),
     *(f"{act}{noun}" for act in ("reinstate", "suspend") for noun in ("Client", "Membership", "Person")),
-    *("setPanel", "submitDeliverable", "suspendOrganisation", "terminateContract"),
+    *(f"{act}Webhook" for act in ("add", "disable", "edit", "pause", "replay", "resume", "test")),
+    *("rotateWebhookSecret", "setPanel", "submitDeliverable", "suspendOrganisation", "terminateContract"),
 }
 #: Nothing is done once there: a token is no effect, and a sandbox's clock moves to a moment.
 KEY_IGNORED = {"getToken", "introspectToken", "moveSandboxClock", "revokeToken"}
@@ -188,10 +189,12 @@ ON_SIGHT = {
     "reviseLot": "lot",
     "reviseOutcome": "outcome",
     "signContract": "contract",
+    "editWebhook": "webhook",
 }
 #: Writes that make something new, and so have nothing to hold a condition against. Every other act takes one.
 WITHOUT_SIGHT = {
     *("addClient", "addMember", "askEnquiry", "draftLot", "draftOutcome", "getToken", "moveSandboxClock"),
+    "addWebhook",
     *("acceptInvitation", "addClientKey", "addClientSecret", "addInvitation", "introspectToken", "revokeToken"),
     *("confirmRegistration", "registerSupplier"),
     *("observeMeasure", "placeOrder", "recordPayment", "registerOrganisation", "sendInvoice", "submitBid"),
@@ -199,7 +202,7 @@ WITHOUT_SIGHT = {
 #: Replies that are no resource's: of the service itself, of its clock, of what may be done now; and how far an opening is.
 UNTAGGED = {
     *("getControlTotals", "getLiveness", "getReadiness", "getTime", "getToken", "getTokenKeys", "getTokenMetadata"),
-    *("getMe", "getVersion", "introspectToken", "moveSandboxClock", "openLot", "revokeToken"),
+    *("getMe", "getVersion", "introspectToken", "moveSandboxClock", "openLot", "revokeToken", "testWebhook"),
     *("getBidTimeline", "getContractTimeline", "getLotTimeline", "getOutcomeTimeline"),
     *("getJournalKey", "listChanges", "listCheckpoints", "proveConsistency", "proveInclusion"),
     *("confirmRegistration", "registerSupplier"),

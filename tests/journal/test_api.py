@@ -408,7 +408,7 @@ def _refuse(*_: Any, **__: Any) -> Any:
 
 async def test_one_caller_has_so_many_streams_at_once(streaming: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world = streaming
-    monkeypatch.setattr(tail, "STREAMS_MAX", 1)
+    monkeypatch.setattr(world.app.state.tail, "_streams_of_one", 1)
     async with listening(world) as first:
         await first.heard("retry")
         async with listening(world) as second:

@@ -24,6 +24,7 @@ READS = {
     "panel": "getPanel",
     "person": "getPerson",
     "scores": "getScores",
+    "webhook": "getWebhook",
 }
 #: Answered as bytes that are made already, with a tag all the same.
 _AS_BYTES = {"getContractDocument", "getLot"}

@@ -21,9 +21,11 @@ OWN = {
     "NewClientView": "client_id",
     "NewInvitationView": "invitation_id",
     "NewSecretView": "credential_id",
+    "NewWebhookView": "webhook_id",
     "OrganisationView": "organisation_id",
     "OutcomeView": "outcome_id",
     "RegistrationView": "registration_id",
+    "WebhookView": "webhook_id",
 }
 
 _CONTRACT_ACTS = ("sendInvoice", "giveRetrospective", "completeContract", "terminateContract")
@@ -92,6 +94,21 @@ LEADS_TO: dict[str, tuple[str, ...]] = {
     "draftNextLot": ("getLot", "reviseLot", "publishLot", "cancelLot"),
     "sendInvoice": ("listInvoices", "getContract"),
     "placeOrder": ("getContract", "listFinanceContracts"),
+    "addWebhook": (
+        "getWebhook",
+        "testWebhook",
+        "listWebhookDeliveries",
+        "editWebhook",
+        "pauseWebhook",
+        "disableWebhook",
+    ),
+    "editWebhook": ("getWebhook", "testWebhook"),
+    "rotateWebhookSecret": ("getWebhook", "testWebhook"),
+    "pauseWebhook": ("getWebhook", "resumeWebhook", "disableWebhook"),
+    "resumeWebhook": ("getWebhook", "getWebhookProgress", "pauseWebhook"),
+    "testWebhook": ("listWebhookDeliveries", "getWebhook"),
+    "replayWebhook": ("getWebhookProgress", "getWebhook"),
+    "disableWebhook": ("getWebhook", "listWebhookDeliveries", "addWebhook"),
     "recordPayment": ("listPayments", "getContract"),
 }
 

@@ -31,6 +31,7 @@ TAGS = [
     ("Finance", "Orders, payables, invoices, payments."),
     ("Changes", "Everything that happens, in one order, as far as you may see it."),
     ("Journal", "The proof that nothing of the record was altered: checkpoints, inclusion, consistency."),
+    ("Webhooks", "Changes brought to an address of yours, signed."),
     ("Register", "What the public sees."),
     ("Time", "The clock that decides."),
     ("Sandbox", "Only with `PROCURE_SANDBOX=1`."),

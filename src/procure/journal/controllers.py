@@ -217,11 +217,11 @@ def _stream(request: ApiRequest, after: int, types: frozenset[str] | None) -> St
     )
 
 
-def _listener_of(request: ApiRequest) -> str:
-    """By whom streams are counted."""
-    actor = request.user
-    known = actor.client_id or actor.person_id
-    return str(known) if known else f"address {request.app.state.rates.addresses.key(request.scope)}"
+def _listener_of(request: ApiRequest) -> str | None:
+    """By whom streams are counted: a client, a person, or an address; None for one that is nobody's own."""
+    known = request.user.client_id or request.user.person_id
+    key: str | None = str(known) if known else request.app.state.rates.addresses.key(request.scope)
+    return key
 
 
 async def _standing(request: ApiRequest) -> Actor:

@@ -35,8 +35,8 @@ TURN_MAX = 200
 READS_MAX = 4
 #: How often the journal is looked at though nobody has told of anything.
 LOOK_S = 1.0
-#: Streams of one caller, and of one process.
-STREAMS_MAX, STREAMS_OF_ALL_MAX = 50, 5000
+#: Streams of one process, whoever listens.
+STREAMS_MAX = 5000
 #: What changes who may see what: after it a listener's standing is asked for anew.
 STANDINGS = frozenset({"client", "membership", "organisation", "person"})
 
@@ -91,22 +91,27 @@ def event_of(view: ChangeView) -> bytes:
 class Tail:
     """What one process knows of the journal's end. It reads as long as somebody waits."""
 
-    def __init__(self, url: str, sessions: Sessions) -> None:
+    def __init__(self, url: str, sessions: Sessions, streams_of_one: int) -> None:
+        """`streams_of_one` is how many streams one caller may have; 0 is no limit."""
         self._listener, self._sessions = Listener(url, POSITIONS), sessions
+        self._streams_of_one = streams_of_one
         self._kept: deque[Entry] = deque()
         self._bytes = 0
         self._reached = 0
         self._moved = asyncio.Event()
         self._reads = asyncio.Semaphore(READS_MAX)
         self._reading: asyncio.Task[None] | None = None
-        self._streams: Counter[str] = Counter()
+        self._streams: Counter[str | None] = Counter()
         self.is_closed = False
 
-    def admit(self, listener: str) -> Callable[[], None]:
-        """Count one more stream of this listener, until what is returned is called; raises StreamsTooMany."""
-        if self._streams[listener] >= STREAMS_MAX:
-            raise StreamsTooMany(f"You have {STREAMS_MAX} streams open; close one.")
-        if self._streams.total() >= STREAMS_OF_ALL_MAX:
+    def admit(self, listener: str | None) -> Callable[[], None]:
+        """Count one more stream of this listener, until what is returned is called; raises StreamsTooMany.
+
+        Who is nobody's own address (`kit.addresses`) has no limit of their own: one would shut out all the others behind it.
+        """
+        if listener is not None and 0 < self._streams_of_one <= self._streams[listener]:
+            raise StreamsTooMany(f"You have {self._streams_of_one} streams open; close one.")
+        if self._streams.total() >= STREAMS_MAX:
             raise StreamsTooMany("This service has as many streams open as it can serve.")
         self._streams[listener] += 1
 

@@ -86,11 +86,15 @@ class Bell:
 
 
 def with_bell(app: ASGIApp, bell: Bell) -> ASGIApp:
-    """Around what answers: once a reply to anything but a read is sent, its transaction is over, and who listens may look."""
+    """Around what answers: once the reply is sent, its transaction is over, and who listens may look. But of a read: it changes nothing,
+    unless it was refused, which may stand on the record.
+    """
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope, receive, send)
-        if scope["type"] == ScopeType.HTTP and scope["method"] not in _READS:
+        if scope["type"] != ScopeType.HTTP:
+            return
+        if scope["method"] not in _READS or scope.get("state", {}).get("is_recorded"):
             bell.ring()
 
     return handle

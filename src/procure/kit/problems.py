@@ -151,6 +151,8 @@ def respond(
 
 
 def on_fact(request: Request[Any, Any, Any], fact: Fact) -> Response[bytes]:
+    if fact.refusal is not None:
+        request.scope["state"]["is_recorded"] = True
     headers = {}
     if fact.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="procure"'

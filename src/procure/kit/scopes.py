@@ -53,6 +53,7 @@ class Scope(StrEnum):
     OUTCOMES_WRITE = "outcomes:write"
     PERSONS_MANAGE = "persons:manage"
     SANDBOX_CLOCK = "sandbox:clock"
+    WEBHOOKS_MANAGE = "webhooks:manage"
 
 
 #: What both sides of the market read, each its own and what is public. An evaluation is the buyer's alone.
@@ -66,7 +67,9 @@ _READS = {
 }
 
 _OWN: dict[Role, frozenset[Scope]] = {
-    Role.ADMIN: frozenset({Scope.CLIENTS_MANAGE, Scope.MEMBERS_MANAGE, Scope.ORGANISATIONS_READ}),
+    Role.ADMIN: frozenset(
+        {Scope.CLIENTS_MANAGE, Scope.MEMBERS_MANAGE, Scope.ORGANISATIONS_READ, Scope.WEBHOOKS_MANAGE}
+    ),
     Role.APPROVER: frozenset(
         _READS
         | {

@@ -84,11 +84,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_token_failures: Rate = 10
     #: Registrations an hour that one address may begin.
     rate_registrations: Rate = 5
+    #: Streams of changes that one client, or one address without a token, may have open at once; `0` or `off` is no limit.
+    rate_streams: Rate = 50
     #: Addresses or networks of the proxies whose X-Forwarded-For is believed, separated by commas; none by default.
     trusted_proxies: str = ""
 
     #: Origins whose pages may call this service from a browser (CORS), separated by commas; none by default.
     cors_origins: str = ""
+
+    #: Where webhooks are sent by this installation's workers: to public addresses, in a sandbox to this machine too, or nowhere.
+    webhooks: Literal["public", "loopback", "off"] = "public"
 
     #: Sign-ons whose people are let in: pairs of issuer and audience, separated by commas; none by default.
     oidc_issuers: str = ""
@@ -100,6 +105,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_url: str = ""
     #: The mailbox that mail comes from, and that its readers answer to.
     mail_from: str = ""
+
+    def webhooks_may_be_local(self) -> bool:
+        """Whether webhooks may be sent to this machine. Raises SettingsFault outside a sandbox, where they never are."""
+        if self.webhooks == "loopback" and not self.sandbox:
+            raise SettingsFault("PROCURE_WEBHOOKS: `loopback` is a sandbox's alone.")
+        return self.webhooks == "loopback"
 
     def mail_route(self) -> MailRoute | None:
         """That of `mail_url`; None without one. Raises SettingsFault, which never quotes it: there may be a password in it."""

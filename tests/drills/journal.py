@@ -155,7 +155,7 @@ async def feed(place: Place, rounds: int, rate: float) -> dict[str, Any]:
         chances = [random.Random(f"{round_} {n}") for n in range(WRITERS)]
         await asyncio.gather(*(write(place, written, until, pace_s, one, bell) for one in chances))
     until = time.monotonic() + HEARD_WITHIN_S
-    while any(len(one) < len(written.committed_at) for one in written.heard.values()) and time.monotonic() < until:
+    while any(len(one) < len(written.committed_at) for one in written.heard.values()) and time.monotonic() < until:  # noqa: ASYNC110 - other processes tell
         await asyncio.sleep(0.2)
     stop.set()
     killed = await killer
@@ -217,7 +217,7 @@ async def listeners(place: Place, server_pid: int, count: int) -> dict[str, Any]
             await asyncio.sleep(0.2)
         sizes.append(rss_mb(server_pid))
     until = time.monotonic() + HEARD_WITHIN_S
-    while min(heard) < 1000 and time.monotonic() < until:
+    while min(heard) < 1000 and time.monotonic() < until:  # noqa: ASYNC110 - other processes tell
         await asyncio.sleep(0.5)
     found = {
         "listeners": count,
@@ -225,10 +225,10 @@ async def listeners(place: Place, server_pid: int, count: int) -> dict[str, Any]
         "memory MB": {"before": before, "listening": opened, "after each hundred": sizes},
         "connections of the database": await connections(place),
     }
-    for one in tasks:
-        one.cancel()
-    for one in writers:
-        one.close()
+    for task in tasks:
+        task.cancel()
+    for writer in writers:
+        writer.close()
     return found
 
 
@@ -244,7 +244,7 @@ def rss_mb(pid: int) -> int:
 
 async def proofs(place: Place, key: bytes, times: int) -> dict[str, Any]:
     """Verified again and again while it grows: not one false alarm."""
-    alarms = []
+    alarms, report = [], verification.Report()
     for n in range(times):
         if n % 20 == 0:
             async with place.sessions() as db:
@@ -317,7 +317,7 @@ def main() -> None:
         urls = stack.enter_context(embedded)
         migrate(urls.owner)
         report = asyncio.run(run(urls, home, arguments))
-    print(json.dumps(report, indent=2))
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
     if found := failures(report):
         raise SystemExit("; ".join(found))
 

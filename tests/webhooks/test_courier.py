@@ -21,7 +21,7 @@ from procure.webhooks import courier, lists, rules, service
 from procure.webhooks.errors import WebhookSecretUnreadable
 from procure.webhooks.rules import ATTEMPTS_MAX, DeliveryStatus, WebhookStatus
 from procure.webhooks.schemas import WebhookView
-from procure.webhooks.sending import Trouble
+from procure.webhooks.sending import AT_ONCE, Trouble
 from procure.webhooks.signatures import Scheme
 from webhooks.office import (
     Office,
@@ -278,7 +278,7 @@ async def test_a_receiver_that_takes_nothing_is_left_alone_for_a_while(office: O
     told = await office.tell(*[new_id() for _ in range(40)])
     for tries in (1, 2, 3):
         await office.work(rounds=3)
-        assert tries * courier.HANDFUL <= len(receiver.requests) < tries * (courier.HANDFUL + courier.AT_ONCE)
+        assert tries * courier.HANDFUL <= len(receiver.requests) < tries * (courier.HANDFUL + AT_ONCE)
         await office.passes(courier.REST_S)
     receiver.answer(TAKEN)
     receiver.requests.clear()

@@ -58,6 +58,9 @@ lint-openapi: node_modules/.installed ## lint openapi/procure.json: Spectral (Op
 states: $(VENV)/.runtime $(VENV)/.project ## draw docs/states.md from the rules
 	$(PY) -m procure.states
 
+events: $(VENV)/.runtime $(VENV)/.project ## write docs/events.md from the events
+	@$(PY) -m procure.catalogue
+
 bench: $(VENV)/.dev $(VENV)/.project ## measure three hot paths beside their floor, about two minutes
 	PYTHONPATH=tests $(PY) -m benchmarks
 
@@ -121,4 +124,4 @@ node_modules/.installed: package-lock.json package.json .npmrc $(VENV)/.dev
 	@$(VENV)/bin/npm ci --loglevel=error
 	@touch $@
 
-.PHONY: help run test check drill format openapi examples release-document lint-openapi states bench demo lock clean
+.PHONY: help run test check drill format openapi examples release-document lint-openapi states events bench demo lock clean

@@ -65,18 +65,19 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getOutcome getReadiness getSeal getTime
-getTokenKeys getTokenMetadata getVersion listAwardActions listAwards listChanges listCheckpoints listEnquiries
-listEnquiryActions listLotActions listLots listObservations listOutcomeActions listOutcomes proveConsistency
-registerAwards registerContracts registerLots registerOutcomes registerSupplier streamChanges
+confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getLotTimeline getOutcome
+getOutcomeTimeline getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion listAwardActions listAwards
+listChanges listCheckpoints listEnquiries listEnquiryActions listLotActions listLots listObservations
+listOutcomeActions listOutcomes proveConsistency registerAwards registerContracts registerLots registerOutcomes
+registerSupplier streamChanges
     may: everyone
 
-getBid listBidActions
+getBid getBidTimeline listBidActions
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,evaluator,officer elsewhere.approver,auditor,evaluator,officer rival.bidder,viewer
         system
 
-getContract getContractDocument getDeliverable listContractActions
+getContract getContractDocument getContractTimeline getDeliverable listContractActions
     may: buyer.approver,auditor,finance,officer,service_owner supplier.bidder,viewer system
     404: elsewhere.approver,auditor,finance,officer,service_owner rival.bidder,viewer
 

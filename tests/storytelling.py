@@ -403,10 +403,23 @@ async def end(story: Story, contract_id: str, outcome_id: str) -> None:
     await story.play("decideDeliverable", council.service_owner, met, contract_id=second["id"], key="D1")
     await story.play("completeContract", council.officer, contract_id=second["id"])
     await story.play("draftNextLot", council.officer, contract_id=second["id"])
+    await timelines(story, contract_id, outcome_id)
     for noun in ("Outcomes", "Lots", "Awards", "Contracts"):
         await story.play(f"register{noun}")
     await endings(story)
     await story.play("endOutcome", council.budget_holder, outcome_id=outcome_id)
+
+
+async def timelines(story: Story, contract_id: str, outcome_id: str) -> None:
+    """What has happened to each thing so far, and to what belongs to it."""
+    await story.seal()
+    lot_id = (await story.play("getContract", story.council.officer, contract_id=contract_id))["lot_id"]
+    bid_id = (await story.play("listBids", story.bidder))["items"][0]["id"]
+    few: Any = {"query": "?limit=2"}
+    await story.play("getOutcomeTimeline", outcome_id=outcome_id, **few)
+    await story.play("getLotTimeline", lot_id=lot_id, **few)
+    await story.play("getBidTimeline", story.bidder, bid_id=bid_id, **few)
+    await story.play("getContractTimeline", story.council.officer, contract_id=contract_id, **few)
 
 
 async def endings(story: Story) -> None:

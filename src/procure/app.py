@@ -43,6 +43,7 @@ from procure.identity.signing import SigningKeys
 from procure.identity.suspensions.controllers import PersonController, SuspensionController
 from procure.insights.actions.controllers import ActionController
 from procure.insights.tasks.controllers import TaskController
+from procure.insights.timelines.controllers import TimelineController
 from procure.journal import sealer
 from procure.journal.controllers import ChangeController, JournalController
 from procure.journal.service import record_refusal
@@ -116,6 +117,7 @@ ROUTES: list[ControllerRouterHandler] = [
     RegistrationController,
     SuspensionController,
     TaskController,
+    TimelineController,
     TimeController,
     WebhookController,
     list_opened_bids,

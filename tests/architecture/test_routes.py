@@ -203,6 +203,7 @@ WITHOUT_SIGHT = {
 UNTAGGED = {
     *("getControlTotals", "getLiveness", "getReadiness", "getTime", "getToken", "getTokenKeys", "getTokenMetadata"),
     *("getMe", "getVersion", "introspectToken", "moveSandboxClock", "openLot", "revokeToken", "testWebhook"),
+    *("getBidTimeline", "getContractTimeline", "getLotTimeline", "getOutcomeTimeline"),
     *("getJournalKey", "listChanges", "listCheckpoints", "proveConsistency", "proveInclusion"),
     *("confirmRegistration", "registerSupplier"),
 }

@@ -122,7 +122,7 @@ async def test_a_small_lot_is_opened_at_its_seal_and_every_bidder_gets_the_openi
     said = json.loads(record.payload)
     sealed = await bids.find_seal(db, lot.id)
     assert sealed is not None
-    assert (said["root"], said["openers"]) == (sealed.root.hex(), [])
+    assert (said["root"], said["approvals"]) == (sealed.root.hex(), 0)
     assert (said["sealed"], said["opened"], said["unreadable"]) == (2, 2, 0)
     await opening.open_at_seal(db, vault, lot.id)  # again: nothing to do
     await entry(db, "lot.opened")

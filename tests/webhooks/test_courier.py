@@ -387,7 +387,7 @@ async def test_a_test_is_sent_at_once_and_once(office: Office, receiver: Receive
     await office.work()
     assert [one.headers["webhook-id"] for one in receiver.requests] == [failed.message_id, taken.message_id]
     assert all(is_signed(one, secret) for one in receiver.requests)
-    assert [data_of(one)["position"] for one in receiver.requests] == [None, None]
+    assert [data_of(one)["position"] for one in receiver.requests] == [0, 0]
     assert {one.id: one.status for one in await office.log(webhook)} == {
         failed.id: DeliveryStatus.DEAD,
         taken.id: DeliveryStatus.DELIVERED,

@@ -1,11 +1,11 @@
 """What happens to awards, as the journal tells it."""
 
-from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
 from procure.awards.models import Award
-from procure.journal.events import Event
+from procure.journal.events import Event, Told
+from procure.kit.fields import Grounds, Instant, Line, Name, Reference
 from procure.kit.money import Money
 
 
@@ -14,28 +14,30 @@ class AwardRecommended(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "award.recommended"
     object_type: ClassVar[str] = "award"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER,)
 
-    reference: str
+    reference: Reference
     lot_id: UUID
     bid_id: UUID
     supplier_id: UUID
     value: Money
-    reason: str
+    reason: Grounds
 
 
 class AwardApproved(Event, frozen=True, kw_only=True):
-    """Another person approved it: from here on it is public."""
+    """Another person approved the award: from here on it is public."""
 
     type: ClassVar[str] = "award.approved"
     object_type: ClassVar[str] = "award"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    reference: str
+    reference: Reference
     lot_id: UUID
     bid_id: UUID
     supplier_id: UUID
-    supplier_name: str
+    supplier_name: Line
     value: Money
-    standstill_ends_at: datetime | None
+    standstill_ends_at: Instant | None
 
     @classmethod
     def of(cls, award: Award) -> "AwardApproved":
@@ -57,8 +59,9 @@ class AwardRefused(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "award.refused"
     object_type: ClassVar[str] = "award"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER,)
 
-    reason: str
+    reason: Grounds
 
 
 class AwardNoticeRecorded(Event, frozen=True, kw_only=True):
@@ -66,11 +69,12 @@ class AwardNoticeRecorded(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "award.notice_recorded"
     object_type: ClassVar[str] = "award"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    notice_id: str
-    ocid: str
-    published_at: datetime
-    standstill_ends_at: datetime | None
+    notice_id: Name
+    ocid: Name
+    published_at: Instant
+    standstill_ends_at: Instant | None
 
 
 class AwardWithdrawn(Event, frozen=True, kw_only=True):
@@ -78,5 +82,6 @@ class AwardWithdrawn(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "award.withdrawn"
     object_type: ClassVar[str] = "award"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    reason: str
+    reason: Grounds

@@ -25,7 +25,7 @@ from procure.bids.models import Bid
 from procure.evaluation import service as evaluation
 from procure.evaluation.models import Consensus, RankedBid
 from procure.journal import service as journal
-from procure.journal.events import PUBLIC, Audience, Event, within
+from procure.journal.events import PUBLIC, Audience, Event, auditors, within
 from procure.kit import clock
 from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import digest
@@ -147,7 +147,7 @@ async def recommend(
 
 def _check_no_bidder(actor: Actor, lot: Lot, bidders: Sequence[UUID], act: str, about: UUID) -> None:
     said = "Whoever handed in a bid of the lot can't judge its bids."
-    journal.by_another(actor, bidders, said, act=act, about=about, audience=within(lot.buyer_id))
+    journal.by_another(actor, bidders, said, act=act, about=about, audience=auditors(lot.buyer_id))
 
 
 async def awards_of(db: AsyncSession, lot_id: UUID) -> Sequence[Award]:
@@ -224,7 +224,7 @@ async def approve(db: AsyncSession, actor: Actor, award_id: UUID, *, seen: Seen 
 
 async def _check_other_person(db: AsyncSession, actor: Actor, lot: Lot, award: Award, act: str) -> None:
     said = "Whoever recommended the award can't decide on it."
-    journal.by_another(actor, [award.recommended_by], said, act=act, about=award.id, audience=within(award.buyer_id))
+    journal.by_another(actor, [award.recommended_by], said, act=act, about=award.id, audience=auditors(award.buyer_id))
     _check_no_bidder(actor, lot, await bids.handed_in_by(db, lot.id), act, award.id)
 
 
@@ -296,7 +296,7 @@ async def no_award(db: AsyncSession, actor: Actor, lot_id: UUID, reason: str, *,
 
 
 def _check_not_preparer(actor: Actor, lot: Lot) -> None:
-    said, audience = "Whoever prepared the lot can't end it.", within(lot.buyer_id)
+    said, audience = "Whoever prepared the lot can't end it.", auditors(lot.buyer_id)
     journal.by_another(actor, lot.prepared_by, said, act="award.none", about=lot.id, audience=audience)
 
 

@@ -1,21 +1,27 @@
 """What happens to bids, as the journal tells it. No event holds anything of a bid's content, opened or not."""
 
-from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
+from msgspec import Meta
+
 from procure.bids.models import Bid
-from procure.bids.rules import SealingMode
-from procure.journal.events import Event
+from procure.bids.rules import BidStatus, SealingMode
+from procure.journal.events import Event, Told
+from procure.kit.fields import Count, Digest, Instant, Slug, Version
+from procure.kit.scopes import Scope
+
+#: As the receipt has it: its exact text, to the microsecond.
+ReceivedAt = Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})]
 
 
 class _Received(Event, frozen=True, kw_only=True):
     object_type: ClassVar[str] = "bid"
 
     lot_id: UUID
-    lot_version: int
-    digest: str
-    received_at: str
+    lot_version: Version
+    digest: Digest
+    received_at: ReceivedAt
     sealing_mode: SealingMode
 
 
@@ -23,12 +29,16 @@ class BidSubmitted(_Received, frozen=True, kw_only=True):
     """A supplier's bid was received, sealed: the receipt's facts."""
 
     type: ClassVar[str] = "bid.submitted"
+    told: ClassVar[tuple[Told, ...]] = (Told.SUPPLIER,)
+    readers: ClassVar[Scope | None] = Scope.BIDS_READ
 
 
 class BidReplaced(_Received, frozen=True, kw_only=True):
     """A supplier's bid took the place of its earlier version: the new receipt's facts."""
 
     type: ClassVar[str] = "bid.replaced"
+    told: ClassVar[tuple[Told, ...]] = (Told.SUPPLIER,)
+    readers: ClassVar[Scope | None] = Scope.BIDS_READ
 
 
 class BidWithdrawn(Event, frozen=True, kw_only=True):
@@ -36,6 +46,8 @@ class BidWithdrawn(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "bid.withdrawn"
     object_type: ClassVar[str] = "bid"
+    told: ClassVar[tuple[Told, ...]] = (Told.SUPPLIER,)
+    readers: ClassVar[Scope | None] = Scope.BIDS_READ
 
     lot_id: UUID
 
@@ -45,10 +57,11 @@ class BidsSealed(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "bids.sealed"
     object_type: ClassVar[str] = "lot_seal"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    count: int
-    root: str
-    sealed_at: datetime
+    count: Count
+    root: Digest
+    sealed_at: Instant
 
 
 class BidOpened(Event, frozen=True, kw_only=True):
@@ -56,9 +69,11 @@ class BidOpened(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "bid.opened"
     object_type: ClassVar[str] = "bid"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.BIDS_READ
 
     lot_id: UUID
-    digest: str
+    digest: Digest
 
     @classmethod
     def of(cls, bid: Bid) -> "BidOpened":
@@ -70,10 +85,12 @@ class BidOpeningFailed(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "bid.opening_failed"
     object_type: ClassVar[str] = "bid"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.BIDS_READ
 
     lot_id: UUID
-    digest: str
-    reason: str
+    digest: Digest
+    reason: Slug
 
     @classmethod
     def of(cls, bid: Bid, reason: str) -> "BidOpeningFailed":
@@ -87,10 +104,12 @@ class BidMoved(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "bid.moved"
     object_type: ClassVar[str] = "bid"
+    told: ClassVar[tuple[Told, ...]] = (Told.SUPPLIER, Told.PARTIES)
+    readers: ClassVar[Scope | None] = Scope.BIDS_READ
 
     lot_id: UUID
-    status: str
+    status: BidStatus
 
     @classmethod
     def of(cls, bid: Bid) -> "BidMoved":
-        return cls(object_id=bid.id, object_version=bid.version, lot_id=bid.lot_id, status=bid.status.value)
+        return cls(object_id=bid.id, object_version=bid.version, lot_id=bid.lot_id, status=bid.status)

@@ -36,7 +36,7 @@ from procure.bids.rules import BidStatus, SealingMode
 from procure.bids.schemas import BidDraft, BidReceipt, BidView, given
 from procure.bids.statements import PublishedLot, asked_of
 from procure.journal import service as journal
-from procure.journal.events import PUBLIC, Audience, within
+from procure.journal.events import PUBLIC, auditors, within
 from procure.kit import body, clock
 from procure.kit.actor import Actor, Role
 from procure.kit.canonical import canonical, digest
@@ -73,7 +73,7 @@ async def find_bid(db: AsyncSession, actor: Actor, bid_id: UUID, act: str = "bid
     foreign = (await db.execute(_buyers().where(Bid.id == bid_id))).one_or_none()
     if foreign is None:
         raise fact
-    raise journal.refused(fact, actor, act, bid_id, audience=_auditors(foreign.buyer_id), hold=foreign.lot_id)
+    raise journal.refused(fact, actor, act, bid_id, audience=auditors(foreign.buyer_id), hold=foreign.lot_id)
 
 
 def _buyers() -> Select[UUID, UUID]:
@@ -206,7 +206,7 @@ async def _judged(desk: Desk, actor: Actor, place: _Place, data: BidDraft) -> Pu
         statements.forget(lot.id)
         async with desk.session():
             fact = LotKeyRefused("The lot's key is not signed by this platform; nothing is sealed to it.")
-            raise journal.refused(fact, actor, place.act, lot.id, audience=_auditors(lot.buyer_id), hold=lot.id)
+            raise journal.refused(fact, actor, place.act, lot.id, audience=auditors(lot.buyer_id), hold=lot.id)
     try:
         rules.check_content(lot.asked, data.given())
     except BidInvalid:
@@ -281,10 +281,6 @@ def _late(actor: Actor, place: _Place, buyer_id: UUID, fact: Fact) -> Fact:
     return journal.refused(fact, actor, place.act, about, audience=watching, hold=place.lot_id, kept=True)
 
 
-def _auditors(buyer_id: UUID) -> Audience:
-    return within(buyer_id, roles=(Role.AUDITOR,))
-
-
 async def withdraw(db: AsyncSession, actor: Actor, bid_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Bid:
     """Take the caller's own bid back before the lot closes. Its row stays as a trail, outside the seal; another may follow."""
     own = await find_bid(db, actor, bid_id, "bid.withdraw")
@@ -353,7 +349,7 @@ async def open_bids(db: AsyncSession, actor: Actor, lot: Lot, key: PrivateLotKey
     leaves = await _leaves(db, lot.id)
     if seal is None or (seal.count, seal.root) != (len(leaves), sealing.root(leaves)):
         fact = SealBroken("The stored bids are not those that the lot's seal committed to; none is opened.")
-        raise journal.refused(fact, actor, "bids.open", lot.id, audience=_auditors(lot.buyer_id))
+        raise journal.refused(fact, actor, "bids.open", lot.id, audience=auditors(lot.buyer_id))
     bids = await _lock(db, select(Bid).where(Bid.lot_id == lot.id, Bid.status == BidStatus.SUBMITTED))
     names = await _names(db, [bid.supplier_id for bid in bids])
     for bid in bids:

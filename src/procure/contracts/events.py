@@ -1,12 +1,15 @@
 """What happens to contracts, as the journal tells it."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
 from procure.contracts.models import Contract
-from procure.journal.events import Event
+from procure.contracts.rules import Side
+from procure.journal.events import Event, Told
+from procure.kit.fields import Count, Digest, Instant, Line, Reference
 from procure.kit.money import Money
+from procure.kit.scopes import Scope
 
 
 class ContractDrawn(Event, frozen=True, kw_only=True):
@@ -14,15 +17,17 @@ class ContractDrawn(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contract.drawn"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.CONTRACTS_READ
 
-    reference: str
+    reference: Reference
     award_id: UUID
     lot_id: UUID
-    number: int
+    number: Count
     value: Money
-    document_digest: str
-    sign_from: datetime
-    sign_by: datetime
+    document_digest: Digest
+    sign_from: Instant
+    sign_by: Instant
 
     @classmethod
     def of(cls, row: Contract) -> "ContractDrawn":
@@ -45,10 +50,12 @@ class ContractSigned(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contract.signed"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.CONTRACTS_READ
 
-    side: str
-    document_digest: str
-    signature_digest: str
+    side: Side
+    document_digest: Digest
+    signature_digest: Digest
 
 
 class ContractActivated(Event, frozen=True, kw_only=True):
@@ -56,20 +63,21 @@ class ContractActivated(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contract.activated"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    reference: str
+    reference: Reference
     award_id: UUID
     lot_id: UUID
     outcome_id: UUID
-    number: int
+    number: Count
     buyer_id: UUID
     supplier_id: UUID
-    supplier_name: str
+    supplier_name: Line
     value: Money
     starts_on: date
     ends_on: date
-    document_digest: str
-    signed_at: datetime
+    document_digest: Digest
+    signed_at: Instant
 
     @classmethod
     def of(cls, row: Contract) -> "ContractActivated":

@@ -30,7 +30,7 @@ from procure.contracts.models import (
 from procure.contracts.rules import ContractStatus, DeliverableStatus, Side
 from procure.contracts.schemas import ContractView, Read
 from procure.journal import service as journal
-from procure.journal.events import PUBLIC, Audience, Event, within
+from procure.journal.events import PUBLIC, Audience, Event, auditors, within
 from procure.kit import clock
 from procure.kit.actor import Actor, require_person
 from procure.kit.canonical import canonical, digest
@@ -363,19 +363,19 @@ def _check_standstill(actor: Actor, contract: Contract, award: Award, now: datet
 
 
 def by_another(actor: Actor, earlier: Collection[UUID | None], said: str, act: str, contract: Contract) -> None:
-    audience = within(actor.organisation_id)
+    audience = auditors(contract.buyer_id)
     journal.by_another(actor, earlier, said, act=act, about=contract.id, audience=audience)
 
 
 def refused(fact: Fact, actor: Actor, act: str, contract: Contract) -> Fact:
-    return journal.refused(fact, actor, act, contract.id, audience=within(actor.organisation_id))
+    return journal.refused(fact, actor, act, contract.id, audience=auditors(contract.buyer_id))
 
 
 def _signed(contract: Contract, signature: Signature) -> ContractSigned:
     return ContractSigned(
         object_id=contract.id,
         object_version=contract.version,
-        side=signature.side.value,
+        side=signature.side,
         document_digest=signature.digest.hex(),
         signature_digest=digest(facts(signature)).hex(),
     )

@@ -21,7 +21,7 @@ from litestar.routes import BaseRoute
 from litestar.types import ControllerRouterHandler
 
 from procure import __version__
-from procure.document import conditions, keys, limits, links, parameters, replies
+from procure.document import conditions, events, keys, limits, links, parameters, replies
 from procure.document.schemas import bound, components, handlers, with_plain_names
 from procure.document.texts import DESCRIPTION, TAGS
 from procure.kit.scopes import Scope
@@ -86,7 +86,7 @@ def _scope_text(scope: Scope) -> str:
 def build(app: Litestar) -> dict[str, Any]:
     """The whole document as plain values, keys in a stable order."""
     document: dict[str, Any] = msgspec.to_builtins(app.openapi_schema.to_schema(), str_keys=True)
-    document["components"]["schemas"] = components(app)
+    document["components"]["schemas"] = components(app, events.structs())
     document["components"]["headers"] = {**replies.HEADERS, **limits.HEADERS}
     document["servers"][0]["x-internal"] = False
     document = with_plain_names(document)
@@ -107,6 +107,7 @@ def build(app: Litestar) -> dict[str, Any]:
         if deprecation := deprecations.get(operation["operationId"]):
             replies.deprecate(operation, deprecation)
     links.add(document)
+    events.add(document)
     return document
 
 

@@ -1,7 +1,7 @@
 """The schemas of bodies: from msgspec itself, so that what reads a body also describes it, and each with its bounds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, get_args, get_origin
 
@@ -27,9 +27,9 @@ def handlers(app: Litestar) -> list[HTTPRouteHandler]:
     return [handler for handler in found if handler.resolve_include_in_schema() and handler.operation_id]
 
 
-def components(app: Litestar) -> dict[str, Any]:
-    """The schema of each Struct that is sent or answered, by its name. Litestar's own drop what msgspec's annotations say."""
-    types = {struct: None for handler in handlers(app) for struct in _bodies(handler)}
+def components(app: Litestar, beside: Iterable[type]) -> dict[str, Any]:
+    """The schema of each Struct that is sent or answered, or stands `beside`, by its name. Litestar's own drop msgspec's annotations."""
+    types = {struct: None for handler in handlers(app) for struct in _bodies(handler)} | dict.fromkeys(beside)
     _, found = msgspec.json.schema_components(types, ref_template=REF)
     examples = {struct.__name__: struct.__dict__["EXAMPLE"] for struct in structs() if "EXAMPLE" in struct.__dict__}
     for name, schema in found.items():

@@ -3,17 +3,19 @@
 from typing import ClassVar
 from uuid import UUID
 
-from procure.journal.events import Event
+from procure.journal.events import Event, Told
+from procure.kit.fields import Markdown, Paragraph
 
 
 class EnquiryAsked(Event, frozen=True, kw_only=True):
-    """A supplier asked. Its actor columns name the asker, so nobody but the asker ever sees the entry."""
+    """A supplier asked. Nobody else is told: the entry names who did."""
 
     type: ClassVar[str] = "enquiry.asked"
     object_type: ClassVar[str] = "enquiry"
+    told: ClassVar[tuple[Told, ...]] = (Told.SUPPLIER,)
 
     lot_id: UUID
-    question: str
+    question: Paragraph
 
 
 class EnquiryAnswered(Event, frozen=True, kw_only=True):
@@ -21,7 +23,8 @@ class EnquiryAnswered(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "enquiry.answered"
     object_type: ClassVar[str] = "enquiry"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
     lot_id: UUID
-    question: str
-    answer: str
+    question: Paragraph
+    answer: Markdown

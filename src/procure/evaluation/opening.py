@@ -23,7 +23,7 @@ from procure.evaluation.events import LotOpened, OpeningApproved
 from procure.evaluation.models import OpeningApproval, PanelMember
 from procure.evaluation.schemas import OpeningView
 from procure.journal import service as journal
-from procure.journal.events import Refusal, Refused, within
+from procure.journal.events import Refusal, Refused, auditors, within
 from procure.journal.models import JournalEntry
 from procure.kit import clock
 from procure.kit.actor import SYSTEM, Actor, Role, require_person
@@ -132,14 +132,17 @@ async def approve_opening(
         rules.check_opened_by_approvers(lot.policy.ceremony.openers)
         rules.check_root(root, sealed.root if sealed else None)
     except Fact as fact:
-        raise journal.refused(fact, actor, "lot.open", lot.id, audience=within(lot.buyer_id)) from None
+        raise journal.refused(fact, actor, "lot.open", lot.id, audience=auditors(lot.buyer_id)) from None
     assert sealed is not None
     db.add(OpeningApproval(id=new_id(), lot_id=lot.id, person_id=person_id, root=root, approved_at=now))
     event = OpeningApproved(object_id=lot.id, object_version=lot.version, root=root.hex())
     await journal.record(db, actor, event, within(lot.buyer_id))
     openers = rules.openers_at(await _approvals(db, lot.id), now)
     if is_opened := len(openers) >= lot.policy.ceremony.openers:
-        await _open(db, actor, vault, lot, sealed, openers)
+        try:
+            await _open(db, actor, vault, lot, sealed, openers)
+        except KeyNotDue as fact:
+            raise journal.refused(fact, actor, "vault.release", lot.id, audience=auditors(lot.buyer_id)) from None
     return OpeningView(
         lot_id=lot.id,
         root=root.hex(),
@@ -171,7 +174,7 @@ async def _open(db: AsyncSession, actor: Actor, vault: Opener, lot: Lot, sealed:
         object_id=lot.id,
         object_version=lot.version,
         root=sealed.root.hex(),
-        openers=openers,
+        approvals=len(openers),
         sealed=sealed.count,
         opened=sum(bid.status is BidStatus.OPENED for bid in found),
         unreadable=sum(bid.status is BidStatus.UNREADABLE for bid in found),
@@ -189,7 +192,7 @@ async def list_bids(db: AsyncSession, actor: Actor, lot_id: UUID, paging: Paging
     try:
         await _check_reader(db, actor, lot)
     except Fact as fact:
-        raise journal.refused(fact, actor, "bids.read", lot.id, audience=within(lot.buyer_id)) from None
+        raise journal.refused(fact, actor, "bids.read", lot.id, audience=auditors(lot.buyer_id)) from None
     statement = select(Bid).join(Lot, Lot.id == Bid.lot_id).where(_opened_of(lot))
     return lot, (await db.scalars(after(statement, Lot.closes_at, Bid.id, paging))).all()
 

@@ -46,7 +46,7 @@ from procure.evaluation.schemas import (
 from procure.identity.models import Membership
 from procure.identity.rules import MembershipStatus
 from procure.journal import service as journal
-from procure.journal.events import Audience, within
+from procure.journal.events import Audience, auditors, within
 from procure.kit import clock
 from procure.kit.actor import Actor, Role, require_person
 from procure.kit.canonical import digest
@@ -225,7 +225,7 @@ async def _judge(db: AsyncSession, actor: Actor, case: Evaluation) -> PanelMembe
         "Whoever handed in a bid of the lot can't judge its bids.",
         act="bids.judge",
         about=case.lot.id,
-        audience=within(case.lot.buyer_id),
+        audience=auditors(case.lot.buyer_id),
     )
     return member
 

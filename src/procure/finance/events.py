@@ -5,7 +5,10 @@ from typing import ClassVar
 from uuid import UUID
 
 from procure.finance.models import Invoice, Order, Payment
-from procure.journal.events import Event
+from procure.finance.schemas import ExternalId, Percent
+from procure.journal.events import Event, Told
+from procure.kit.fields import Amount, Currency, Name
+from procure.kit.scopes import Scope
 
 
 class OrderPlaced(Event, frozen=True, kw_only=True):
@@ -13,11 +16,13 @@ class OrderPlaced(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "order.placed"
     object_type: ClassVar[str] = "order"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.FINANCE_READ
 
-    external_id: str
+    external_id: ExternalId
     contract_id: UUID
-    amount: str
-    currency: str
+    amount: Amount
+    currency: Currency
     ordered_on: date
 
     @classmethod
@@ -37,15 +42,17 @@ class InvoiceReceived(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "invoice.received"
     object_type: ClassVar[str] = "invoice"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.FINANCE_READ
 
-    number: str
+    number: Name
     contract_id: UUID
     deliverable_id: UUID
-    net: str
-    vat_rate: str
-    vat: str
-    gross: str
-    currency: str
+    net: Amount
+    vat_rate: Percent
+    vat: Amount
+    gross: Amount
+    currency: Currency
     due_on: date
 
     @classmethod
@@ -70,12 +77,14 @@ class PaymentRecorded(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "payment.recorded"
     object_type: ClassVar[str] = "payment"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.FINANCE_READ
 
-    external_id: str
+    external_id: ExternalId
     invoice_id: UUID
     contract_id: UUID
-    amount: str
-    currency: str
+    amount: Amount
+    currency: Currency
     paid_on: date
 
     @classmethod
@@ -96,8 +105,10 @@ class InvoicePaid(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "invoice.paid"
     object_type: ClassVar[str] = "invoice"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.FINANCE_READ
 
-    number: str
+    number: Name
     contract_id: UUID
     paid_on: date
 

@@ -38,7 +38,7 @@ from procure.finance.schemas import (
     TotalView,
 )
 from procure.journal import service as journal
-from procure.journal.events import Event, within
+from procure.journal.events import Event, auditors, within
 from procure.kit import clock
 from procure.kit.actor import Actor
 from procure.kit.canonical import digest
@@ -327,7 +327,7 @@ def _check_payment(actor: Actor, invoice: Invoice, data: PaymentDraft, paid: Dec
     try:
         rules.check_payment_fits(paid, data.amount.value, invoice.gross)
     except PaymentExceedsInvoice as fact:
-        audience = within(invoice.buyer_id)
+        audience = auditors(invoice.buyer_id)
         raise journal.refused(fact, actor, "payment.record", invoice.id, audience=audience) from None
 
 

@@ -98,7 +98,7 @@ async def _add(db: AsyncSession, actor: Actor, client: Client, credential: Crede
         object_version=credential.version,
         organisation_id=client.organisation_id,
         client_id=client.id,
-        kind=credential.kind.value,
+        kind=credential.kind,
         key_id=credential.thumbprint,
         expires_at=credential.expires_at,
     )

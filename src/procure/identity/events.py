@@ -1,10 +1,13 @@
 """What happens to members and clients, as the journal tells it. Names are personal and stand beside the entries."""
 
-from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from procure.journal.events import Event
+from procure.identity.rules import ClientKind, CredentialKind
+from procure.identity.schemas import KeyName, Roles
+from procure.journal.events import Event, Told
+from procure.kit.fields import Everything, Grounds, Instant
+from procure.kit.scopes import Scope
 
 
 class MembershipAdded(Event, frozen=True, kw_only=True):
@@ -12,10 +15,12 @@ class MembershipAdded(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "membership.added"
     object_type: ClassVar[str] = "membership"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
     person_id: UUID
-    roles: list[str]
+    roles: Roles
     budget_holder: bool
 
 
@@ -24,10 +29,12 @@ class MembershipEnded(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "membership.ended"
     object_type: ClassVar[str] = "membership"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
     person_id: UUID
-    revoked_client_ids: list[UUID]
+    revoked_client_ids: Everything[UUID]
 
 
 class MembershipSuspended(Event, frozen=True, kw_only=True):
@@ -35,10 +42,12 @@ class MembershipSuspended(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "membership.suspended"
     object_type: ClassVar[str] = "membership"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
     person_id: UUID
-    reason: str
+    reason: Grounds
 
 
 class MembershipReinstated(Event, frozen=True, kw_only=True):
@@ -46,10 +55,12 @@ class MembershipReinstated(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "membership.reinstated"
     object_type: ClassVar[str] = "membership"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
     person_id: UUID
-    reason: str
+    reason: Grounds
 
 
 class PersonLinked(Event, frozen=True, kw_only=True):
@@ -57,6 +68,8 @@ class PersonLinked(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "person.linked"
     object_type: ClassVar[str] = "person"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.MEMBERS_MANAGE
 
     identity_id: UUID
 
@@ -66,6 +79,8 @@ class PersonUnlinked(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "person.unlinked"
     object_type: ClassVar[str] = "person"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.MEMBERS_MANAGE
 
     identity_id: UUID
 
@@ -75,12 +90,14 @@ class InvitationAdded(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "invitation.added"
     object_type: ClassVar[str] = "invitation"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.MEMBERS_MANAGE
 
     organisation_id: UUID
     person_id: UUID | None
-    roles: list[str]
+    roles: Roles
     budget_holder: bool
-    expires_at: datetime
+    expires_at: Instant
 
 
 class InvitationRevoked(Event, frozen=True, kw_only=True):
@@ -88,9 +105,11 @@ class InvitationRevoked(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "invitation.revoked"
     object_type: ClassVar[str] = "invitation"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.MEMBERS_MANAGE
 
     organisation_id: UUID
-    reason: str
+    reason: Grounds
 
 
 class InvitationAccepted(Event, frozen=True, kw_only=True):
@@ -98,6 +117,8 @@ class InvitationAccepted(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "invitation.accepted"
     object_type: ClassVar[str] = "invitation"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.MEMBERS_MANAGE
 
     organisation_id: UUID
     person_id: UUID
@@ -110,8 +131,10 @@ class PersonSuspended(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "person.suspended"
     object_type: ClassVar[str] = "person"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
-    reason: str
+    reason: Grounds
 
 
 class PersonReinstated(Event, frozen=True, kw_only=True):
@@ -119,8 +142,10 @@ class PersonReinstated(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "person.reinstated"
     object_type: ClassVar[str] = "person"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
-    reason: str
+    reason: Grounds
 
 
 class ClientSuspended(Event, frozen=True, kw_only=True):
@@ -128,9 +153,11 @@ class ClientSuspended(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "client.suspended"
     object_type: ClassVar[str] = "client"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
-    reason: str
+    reason: Grounds
 
 
 class ClientReinstated(Event, frozen=True, kw_only=True):
@@ -138,9 +165,11 @@ class ClientReinstated(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "client.reinstated"
     object_type: ClassVar[str] = "client"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
-    reason: str
+    reason: Grounds
 
 
 class ClientAdded(Event, frozen=True, kw_only=True):
@@ -148,11 +177,13 @@ class ClientAdded(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "client.added"
     object_type: ClassVar[str] = "client"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
-    kind: str
+    kind: ClientKind
     person_id: UUID | None
-    roles: list[str]
+    roles: Roles
 
 
 class ClientRevoked(Event, frozen=True, kw_only=True):
@@ -160,9 +191,11 @@ class ClientRevoked(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "client.revoked"
     object_type: ClassVar[str] = "client"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
-    reason: str
+    reason: Grounds
 
 
 class CredentialAdded(Event, frozen=True, kw_only=True):
@@ -170,12 +203,14 @@ class CredentialAdded(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "credential.added"
     object_type: ClassVar[str] = "credential"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
     client_id: UUID
-    kind: str
-    key_id: str | None
-    expires_at: datetime | None
+    kind: CredentialKind
+    key_id: KeyName | None
+    expires_at: Instant | None
 
 
 class CredentialRevoked(Event, frozen=True, kw_only=True):
@@ -183,7 +218,9 @@ class CredentialRevoked(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "credential.revoked"
     object_type: ClassVar[str] = "credential"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
     client_id: UUID
-    reason: str
+    reason: Grounds

@@ -131,7 +131,7 @@ async def enrol(
         object_version=membership.version,
         organisation_id=organisation.id,
         person_id=person.id,
-        roles=membership.roles,
+        roles=roles_of(membership.roles),
         budget_holder=membership.budget_holder,
     )
     audience = organisations.both(actor, organisation.id)
@@ -181,6 +181,10 @@ def _membership(organisation_id: UUID) -> Select[Membership]:
 
 def stored(roles: Sequence[Role]) -> list[str]:
     return sorted({role.value for role in roles})
+
+
+def roles_of(names: Sequence[str]) -> list[Role]:
+    return [Role(name) for name in names]
 
 
 async def lock_membership(
@@ -265,9 +269,9 @@ async def add_client(db: AsyncSession, actor: Actor, organisation_id: UUID, data
         object_id=client.id,
         object_version=client.version,
         organisation_id=organisation.id,
-        kind=client.kind.value,
+        kind=client.kind,
         person_id=client.person_id,
-        roles=client.roles,
+        roles=roles_of(client.roles),
     )
     # Clients are named by people, often after people.
     audience = organisations.both(actor, organisation.id)

@@ -39,7 +39,7 @@ After = Annotated[int, QueryParameter(ge=0, le=2**53 - 1, description="The last 
 Types = Annotated[
     str | None,
     QueryParameter(
-        max_length=2000, pattern=r"^[a-z.,-]+$", description="Types of changes, separated by commas; all without it."
+        max_length=2000, pattern=r"^[a-z_.,]+$", description="Types of changes, separated by commas; all without it."
     ),
 ]
 Wait = Annotated[

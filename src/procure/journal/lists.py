@@ -14,26 +14,26 @@ from procure.kit.scopes import Scope
 LOOK_MAX: Final = 20_000
 
 # The audience that the entry was recorded with; an auditor sees all that their organisation did, refusals included.
-_VISIBLE = """(is_public
+VISIBLE = """(is_public
   OR (CAST(:organisation AS uuid) = ANY (audience_organisations)
     AND (audience_roles = '{}' OR audience_roles && CAST(:roles AS text[])))
   OR CAST(:person AS uuid) = ANY (audience_persons)
   OR (:is_auditor AND organisation_id = CAST(:organisation AS uuid)))"""
 _CHANGES = text(f"""
 SELECT position, {COLUMNS} FROM journal_positions JOIN journal_entries ON id = entry_id
-WHERE position > :after AND position <= :beyond AND {_VISIBLE}
+WHERE position > :after AND position <= :beyond AND {VISIBLE}
   AND (CAST(:types AS text[]) IS NULL OR type = ANY (CAST(:types AS text[])))
 ORDER BY position LIMIT :limit
 """)  # noqa: S608 - SQL of our own
 _ONE = text(f"""
 SELECT position, {COLUMNS} FROM journal_positions JOIN journal_entries ON id = entry_id
-WHERE position = :position AND {_VISIBLE}
+WHERE position = :position AND {VISIBLE}
 """)  # noqa: S608 - SQL of our own
 _REACHED = text("SELECT coalesce(max(position), 0) FROM journal_positions")
 
 
-def _seer(actor: Actor) -> dict[str, Any]:
-    """Whom `_VISIBLE` asks about. A token without the scope reads what anyone may."""
+def seer(actor: Actor) -> dict[str, Any]:
+    """Whom `VISIBLE` asks about. A token without the scope reads what anyone may."""
     if Scope.CHANGES_READ not in actor.scopes:
         return {"organisation": None, "person": None, "roles": [], "is_auditor": False}
     return {
@@ -45,7 +45,7 @@ def _seer(actor: Actor) -> dict[str, Any]:
 
 
 def may_see(actor: Actor, row: Mapping[str, Any]) -> bool:
-    """As `_VISIBLE`, of a row that is there already."""
+    """As `VISIBLE`, of a row that is there already."""
     if row["is_public"]:
         return True
     if Scope.CHANGES_READ not in actor.scopes:
@@ -70,12 +70,12 @@ async def changes(
     last = await reached(db)
     beyond = min(last, after + LOOK_MAX)
     values = {"after": after, "beyond": beyond, "limit": limit, "types": list(types) if types is not None else None}
-    found = await db.execute(_CHANGES, {**values, **_seer(actor)})
+    found = await db.execute(_CHANGES, {**values, **seer(actor)})
     rows: list[Mapping[str, Any]] = [dict(row) for row in found.mappings()]
     return rows, rows[-1]["position"] if len(rows) == limit else max(beyond, after)
 
 
 async def entry_at(db: AsyncSession, actor: Actor, position: int) -> Mapping[str, Any] | None:
     """The one entry, if it is there and the caller's to see."""
-    row = (await db.execute(_ONE, {"position": position, **_seer(actor)})).mappings().one_or_none()
+    row = (await db.execute(_ONE, {"position": position, **seer(actor)})).mappings().one_or_none()
     return dict(row) if row is not None else None

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import msgspec
@@ -11,14 +11,13 @@ from msgspec import Meta
 from procure.journal.models import JournalCheckpoint
 from procure.kit.actor import Actor
 from procure.kit.etags import tag_of
-from procure.kit.fields import Instant
+from procure.kit.fields import Instant, Version
 
 #: A place in the one public order, from 1 on; 0 is before the first.
 Place = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 #: A name like `lot.published`: what it is about, and what happened to it.
-EventType = Annotated[str, Meta(pattern=r"^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$", max_length=60)]
-Kind = Annotated[str, Meta(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=40)]
-VersionNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+EventType = Annotated[str, Meta(pattern=r"^[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*$", max_length=60)]
+Kind = Annotated[str, Meta(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=40)]
 #: 32 bytes of SHA-256, base64 as in a checkpoint.
 Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{43}=$", max_length=44)]
 #: A C2SP signed note.
@@ -43,10 +42,10 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
     position: Place
     at: Instant
     type: EventType
-    event_version: VersionNumber
+    event_version: Version
     object_type: Kind
     object_id: UUID | None
-    object_version: VersionNumber | None
+    object_version: Version | None
     data: dict[str, Any]
     by: Doer | None
 
@@ -77,6 +76,36 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     items: Annotated[list[ChangeView], Meta(max_length=200)]
     next: Place
     is_caught_up: bool
+
+
+class WebhookData(msgspec.Struct, frozen=True, kw_only=True):
+    """Which change it is: whoever wants to know what it says reads it by its position."""
+
+    position: Place
+    object_type: Kind
+    object_id: UUID | None
+    object_version: Version | None
+    event_version: Version
+
+
+class WebhookPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook is sent of a change (Standard Webhooks): that it is there, and what it is about, but nothing of its content."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "type": "lot.published",
+        "timestamp": "2026-11-24T09:00:00Z",
+        "data": {
+            "position": 4711,
+            "object_type": "lot",
+            "object_id": "0199c0de-0000-7000-8000-000000000020",
+            "object_version": 3,
+            "event_version": 1,
+        },
+    }
+
+    type: EventType
+    timestamp: Instant
+    data: WebhookData
 
 
 class CheckpointView(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.journal.events import Audience, Event, Refusal, Refused
 from procure.journal.models import JournalEntry, JournalHoldEnd, JournalPersonal
-from procure.kit.actor import Actor, SamePerson, require_another
+from procure.kit.actor import Actor, Role, SamePerson, require_another
 from procure.kit.canonical import canonical
 from procure.kit.errors import Fact
+from procure.kit.scopes import roles_with
 
 SALT_BYTES = 16
 
@@ -39,9 +40,16 @@ def entry_values(
         "hold": hold,
         "is_public": audience.public,
         "audience_organisations": list(audience.organisations),
-        "audience_roles": [role.value for role in audience.roles],
+        "audience_roles": [role.value for role in _roles(event, audience)],
         "audience_persons": list(audience.persons),
     }
+
+
+def _roles(event: Event, audience: Audience) -> Sequence[Role]:
+    """Whoever may not read a thing is not told what happens to it either."""
+    if audience.roles or not audience.organisations or event.readers is None:
+        return audience.roles
+    return roles_with(event.readers)
 
 
 def personal_values(actor: Actor, personal: dict[str, str] | None = None) -> tuple[bytes, bytes, bytes] | None:

@@ -43,6 +43,16 @@ Path = Annotated[str, Meta(pattern=r"^/[A-Za-z0-9/_{}-]+$", max_length=300)]
 #: The service's own address, or one below it.
 OwnAddress = Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=2000)]
 
+#: A plain amount of money, net unless its name says `gross`; the currency stands beside it.
+Amount = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,2})?$", max_length=15)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+#: Of a row: raised by one with each change.
+Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+#: A reason as it is told: somebody's paragraph, or the service's own sentence around one.
+Grounds = Annotated[str, Meta(max_length=4200)]
+#: The fields that an edit changed, never their values.
+FieldNames = Annotated[list[Annotated[str, Meta(pattern=r"^[a-z_]+$", max_length=60)]], Meta(max_length=100)]
+
 T = TypeVar("T")
 #: A list as long as what has happened. No rule bounds it; nobody reaches this in a lot, contract or organisation.
 Everything = Annotated[list[T], Meta(max_length=100_000)]

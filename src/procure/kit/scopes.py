@@ -5,6 +5,7 @@ taken away acts on the next request.
 """
 
 from enum import StrEnum
+from functools import cache
 
 from procure.kit.actor import Role
 from procure.kit.errors import Forbidden
@@ -143,3 +144,9 @@ ROLE_SCOPES = {role: scopes | {Scope.CHANGES_READ} for role, scopes in _OWN.item
 def scopes_of(roles: frozenset[Role]) -> frozenset[str]:
     """All that these roles together may be given."""
     return frozenset(scope.value for role in roles for scope in ROLE_SCOPES[role])
+
+
+@cache
+def roles_with(scope: Scope) -> tuple[Role, ...]:
+    """The roles that may be given it, alphabetised."""
+    return tuple(role for role in Role if scope in ROLE_SCOPES[role])

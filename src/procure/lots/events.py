@@ -1,11 +1,27 @@
 """What happens to lots, as the journal tells it."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from procure.journal.events import Event
+from procure.journal.events import Event, Told
+from procure.kit.fields import (
+    Amount,
+    Count,
+    Currency,
+    Everything,
+    FieldNames,
+    Grounds,
+    Instant,
+    KeyId,
+    Line,
+    Markdown,
+    Name,
+    Reference,
+)
 from procure.lots.models import Criterion, Deliverable, Lot
+from procure.lots.rules import LotStatus, Phase
+from procure.policy.rules import Band
 
 
 class LotDrafted(Event, frozen=True, kw_only=True):
@@ -13,19 +29,21 @@ class LotDrafted(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "lot.drafted"
     object_type: ClassVar[str] = "lot"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER,)
 
-    reference: str
+    reference: Reference
     outcome_id: UUID
-    title: str
+    title: Line
 
 
 class LotRevised(Event, frozen=True, kw_only=True):
-    """A draft was edited."""
+    """A draft of a lot was edited: which fields, not what they say."""
 
     type: ClassVar[str] = "lot.revised"
     object_type: ClassVar[str] = "lot"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER,)
 
-    fields: list[str]
+    fields: FieldNames
 
 
 class LotNoticeRecorded(Event, frozen=True, kw_only=True):
@@ -33,10 +51,11 @@ class LotNoticeRecorded(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "lot.notice_recorded"
     object_type: ClassVar[str] = "lot"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER,)
 
-    notice_id: str
-    ocid: str
-    published_at: datetime
+    notice_id: Name
+    ocid: Name
+    published_at: Instant
 
 
 class LotPublished(Event, frozen=True, kw_only=True):
@@ -44,24 +63,25 @@ class LotPublished(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "lot.published"
     object_type: ClassVar[str] = "lot"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    reference: str
+    reference: Reference
     outcome_id: UUID
-    title: str
-    phase: str
-    brief: str
-    band: str
-    deliverables: list[Deliverable]
-    criteria: list[Criterion]
+    title: Line
+    phase: Phase
+    brief: Markdown
+    band: Band
+    deliverables: Everything[Deliverable]
+    criteria: Everything[Criterion]
     starts_on: date
-    duration_days: int
-    ceiling: str
-    further_iterations: int
-    further_ceiling: str
-    currency: str
-    enquiries_close_at: datetime
-    closes_at: datetime
-    key_id: str
+    duration_days: Count
+    ceiling: Amount
+    further_iterations: Count
+    further_ceiling: Amount
+    currency: Currency
+    enquiries_close_at: Instant
+    closes_at: Instant
+    key_id: KeyId
 
     @classmethod
     def of(cls, lot: Lot) -> "LotPublished":
@@ -72,9 +92,9 @@ class LotPublished(Event, frozen=True, kw_only=True):
             reference=lot.reference,
             outcome_id=lot.outcome_id,
             title=lot.title,
-            phase=lot.phase.value,
+            phase=lot.phase,
             brief=lot.brief,
-            band=lot.band.value,
+            band=lot.band,
             deliverables=lot.deliverables,
             criteria=lot.criteria,
             starts_on=lot.starts_on,
@@ -94,9 +114,10 @@ class LotMoved(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "lot.moved"
     object_type: ClassVar[str] = "lot"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    status: str
-    reason: str
+    status: LotStatus
+    reason: Grounds
 
 
 class LotCancelled(Event, frozen=True, kw_only=True):
@@ -104,5 +125,6 @@ class LotCancelled(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "lot.cancelled"
     object_type: ClassVar[str] = "lot"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER, Told.EVERYBODY)
 
-    reason: str
+    reason: Grounds

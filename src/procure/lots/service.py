@@ -3,7 +3,7 @@
 Each verb is one transaction that reads like the policy: lock, read the clock, judge, change, record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.journal import service as journal
-from procure.journal.events import PUBLIC, Audience, within
+from procure.journal.events import PUBLIC, Audience, auditors, within
 from procure.kit import clock
 from procure.kit.actor import Actor
 from procure.kit.body import given
@@ -23,7 +23,7 @@ from procure.kit.errors import Faults
 from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.lots import rules
-from procure.lots.errors import LotInvalid, LotNotFound
+from procure.lots.errors import LotInvalid, LotNotDraft, LotNotFound
 from procure.lots.events import LotCancelled, LotDrafted, LotMoved, LotNoticeRecorded, LotPublished, LotRevised
 from procure.lots.models import Criterion, Deliverable, Lot, reference_numbers
 from procure.lots.rules import LotStatus
@@ -41,6 +41,9 @@ from procure.outcomes import service as outcomes
 from procure.outcomes.models import Measure, Outcome
 from procure.policy.service import policy_for
 from procure.vault.keys import LotKey, Opener
+
+#: Of a lot, until when its suppliers have for what.
+DATES = frozenset({"closes_at", "enquiries_close_at"})
 
 
 def visible_lots(actor: Actor) -> Select[Lot]:
@@ -173,6 +176,16 @@ def _criteria(drafts: Sequence[CriterionDraft]) -> list[Criterion]:
     ]
 
 
+def _check_draft(actor: Actor, lot: Lot, changes: Mapping[str, Any]) -> None:
+    """Bidders rely on the dates of a published lot: who tries to move them is on the record."""
+    try:
+        rules.check_draft(lot.status)
+    except LotNotDraft as fact:
+        if DATES.isdisjoint(changes):
+            raise
+        raise journal.refused(fact, actor, "lot.change_dates", lot.id, audience=auditors(lot.buyer_id)) from None
+
+
 async def _check_references(db: AsyncSession, outcome: Outcome, lot: Lot) -> None:
     """The measures are the outcome's, and the lot that this one follows is one of the same outcome."""
     faults = Faults()
@@ -189,8 +202,8 @@ async def revise(db: AsyncSession, actor: Actor, lot_id: UUID, patch: LotPatch, 
     """Edit a draft; whoever edits it has prepared it, and can't publish it."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
     await check_seen(db, seen, lot)
-    rules.check_draft(lot.status)
     changes = given(patch)
+    _check_draft(actor, lot, changes)
     for name, value in _columns(changes).items():
         setattr(lot, name, value)
     _check_one_currency(changes.get("further_iterations"), lot.currency)
@@ -267,7 +280,7 @@ async def publish(db: AsyncSession, actor: Actor, vault: Opener, lot_id: UUID, *
 
 def _check_other_person(actor: Actor, lot: Lot, act: str) -> None:
     said = "Whoever prepared the lot can't approve it."
-    journal.by_another(actor, lot.prepared_by, said, act=act, about=lot.id, audience=within(lot.buyer_id))
+    journal.by_another(actor, lot.prepared_by, said, act=act, about=lot.id, audience=auditors(lot.buyer_id))
 
 
 def _take_key(lot: Lot, key: LotKey) -> None:
@@ -339,5 +352,5 @@ async def _move(db: AsyncSession, actor: Actor, lot: Lot, status: LotStatus, rea
 
 
 async def _record_move(db: AsyncSession, actor: Actor, lot: Lot, reason: str) -> None:
-    event = LotMoved(object_id=lot.id, object_version=lot.version, status=lot.status.value, reason=reason)
+    event = LotMoved(object_id=lot.id, object_version=lot.version, status=lot.status, reason=reason)
     await journal.record(db, actor, event, PUBLIC)

@@ -2,7 +2,11 @@
 
 from typing import ClassVar
 
-from procure.journal.events import Event
+from procure.journal.events import Event, Told
+from procure.kit.actor import OrganisationKind
+from procure.kit.fields import Grounds, Line
+from procure.kit.scopes import Scope
+from procure.organisations.rules import Nation
 
 
 class OrganisationRegistered(Event, frozen=True, kw_only=True):
@@ -10,12 +14,14 @@ class OrganisationRegistered(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "organisation.registered"
     object_type: ClassVar[str] = "organisation"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
-    kind: str
-    name: str
-    scheme: str
-    identifier: str
-    nation: str
+    kind: OrganisationKind
+    name: Line
+    scheme: Line
+    identifier: Line
+    nation: Nation
     is_central_government: bool
 
 
@@ -24,8 +30,10 @@ class OrganisationSuspended(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "organisation.suspended"
     object_type: ClassVar[str] = "organisation"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
-    reason: str
+    reason: Grounds
 
 
 class OrganisationReinstated(Event, frozen=True, kw_only=True):
@@ -33,5 +41,7 @@ class OrganisationReinstated(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "organisation.reinstated"
     object_type: ClassVar[str] = "organisation"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
-    reason: str
+    reason: Grounds

@@ -116,11 +116,11 @@ async def _record_registration(db: AsyncSession, actor: Actor, organisation: Org
     event = OrganisationRegistered(
         object_id=organisation.id,
         object_version=organisation.version,
-        kind=organisation.kind.value,
+        kind=organisation.kind,
         name=organisation.name,
         scheme=organisation.scheme,
         identifier=organisation.identifier,
-        nation=organisation.nation.value,
+        nation=organisation.nation,
         is_central_government=organisation.is_central_government,
     )
     await journal.record(db, actor, event, both(actor, organisation.id))

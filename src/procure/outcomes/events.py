@@ -4,7 +4,9 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from procure.journal.events import Event
+from procure.journal.events import Event, Told
+from procure.kit.fields import Amount, Currency, FieldNames, Grounds, Line, Markdown, Quantity, Reference
+from procure.outcomes.rules import OutcomeStatus
 
 
 class OutcomeDrafted(Event, frozen=True, kw_only=True):
@@ -12,20 +14,22 @@ class OutcomeDrafted(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "outcome.drafted"
     object_type: ClassVar[str] = "outcome"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER,)
 
-    reference: str
-    title: str
-    envelope: str
-    currency: str
+    reference: Reference
+    title: Line
+    envelope: Amount
+    currency: Currency
 
 
 class OutcomeRevised(Event, frozen=True, kw_only=True):
-    """A draft was edited."""
+    """A draft of an outcome was edited: which fields, not what they say."""
 
     type: ClassVar[str] = "outcome.revised"
     object_type: ClassVar[str] = "outcome"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER,)
 
-    fields: list[str]
+    fields: FieldNames
 
 
 class OutcomeActivated(Event, frozen=True, kw_only=True):
@@ -33,22 +37,24 @@ class OutcomeActivated(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "outcome.activated"
     object_type: ClassVar[str] = "outcome"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    reference: str
-    title: str
-    statement: str
-    envelope: str
-    currency: str
+    reference: Reference
+    title: Line
+    statement: Markdown
+    envelope: Amount
+    currency: Currency
 
 
 class OutcomeEnded(Event, frozen=True, kw_only=True):
-    """An approver said how it ended."""
+    """An approver said how the outcome ended."""
 
     type: ClassVar[str] = "outcome.ended"
     object_type: ClassVar[str] = "outcome"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER, Told.EVERYBODY)
 
-    status: str
-    reason: str
+    status: OutcomeStatus
+    reason: Grounds
 
 
 class MeasureObserved(Event, frozen=True, kw_only=True):
@@ -56,10 +62,11 @@ class MeasureObserved(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "outcome.measure_observed"
     object_type: ClassVar[str] = "outcome"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
     measure_id: UUID
     observation_id: UUID
-    value: str
+    value: Quantity
     observed_on: date
     contract_id: UUID | None
     supersedes_id: UUID | None

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from procure.journal import service as journal
-from procure.journal.events import PUBLIC, Audience, within
+from procure.journal.events import PUBLIC, Audience, auditors, within
 from procure.kit import clock
 from procure.kit.actor import Actor, require_person
 from procure.kit.body import given
@@ -217,7 +217,7 @@ async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID, *, seen: Se
     await check_seen(db, actor, seen, outcome)
     require_person(actor)
     rules.check_budget_holder(holds_budget=actor.budget_holder)
-    said, audience = "Whoever wrote the outcome can't activate it.", within(outcome.buyer_id)
+    said, audience = "Whoever wrote the outcome can't activate it.", auditors(outcome.buyer_id)
     person_id = journal.by_another(
         actor, outcome.prepared_by, said, act="outcome.activate", about=outcome.id, audience=audience
     )
@@ -256,7 +256,7 @@ async def end(
     outcome.move_to(data.status)
     outcome.ended_at, outcome.end_reason = await clock.now(db), data.reason
     event = OutcomeEnded(
-        object_id=outcome.id, object_version=outcome.version, status=data.status.value, reason=data.reason
+        object_id=outcome.id, object_version=outcome.version, status=outcome.status, reason=data.reason
     )
     await journal.record(db, actor, event, _audience(outcome))
     return outcome

@@ -1,9 +1,9 @@
 """What happens to the sandbox's clock."""
 
-from datetime import datetime
 from typing import ClassVar
 
-from procure.journal.events import Event
+from procure.journal.events import Event, Told
+from procure.kit.fields import Instant
 
 
 class ClockMoved(Event, frozen=True, kw_only=True):
@@ -11,5 +11,6 @@ class ClockMoved(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "sandbox.clock_moved"
     object_type: ClassVar[str] = "clock"
+    told: ClassVar[tuple[Told, ...]] = (Told.OPERATOR,)
 
-    to: datetime
+    to: Instant

@@ -3,7 +3,11 @@
 from typing import ClassVar
 from uuid import UUID
 
-from procure.journal.events import Event
+from procure.journal.events import Event, Told
+from procure.journal.schemas import Place
+from procure.kit.fields import Line
+from procure.kit.scopes import Scope
+from procure.webhooks.schemas import Roles, Types
 
 
 class WebhookAdded(Event, frozen=True, kw_only=True):
@@ -11,11 +15,13 @@ class WebhookAdded(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "webhook.added"
     object_type: ClassVar[str] = "webhook"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
-    types: list[str] | None
-    roles: list[str]
-    after: int
+    types: Types | None
+    roles: Roles
+    after: Place
 
 
 class WebhookEdited(Event, frozen=True, kw_only=True):
@@ -23,10 +29,12 @@ class WebhookEdited(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "webhook.edited"
     object_type: ClassVar[str] = "webhook"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
-    types: list[str] | None
-    roles: list[str]
+    types: Types | None
+    roles: Roles
 
 
 class WebhookSecretRotated(Event, frozen=True, kw_only=True):
@@ -34,6 +42,8 @@ class WebhookSecretRotated(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "webhook.rotated"
     object_type: ClassVar[str] = "webhook"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
 
@@ -43,9 +53,11 @@ class WebhookPaused(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "webhook.paused"
     object_type: ClassVar[str] = "webhook"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
-    reason: str
+    reason: Line
 
 
 class WebhookResumed(Event, frozen=True, kw_only=True):
@@ -53,6 +65,8 @@ class WebhookResumed(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "webhook.resumed"
     object_type: ClassVar[str] = "webhook"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
 
@@ -62,9 +76,11 @@ class WebhookDisabled(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "webhook.disabled"
     object_type: ClassVar[str] = "webhook"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
-    reason: str
+    reason: Line
 
 
 class WebhookReplayed(Event, frozen=True, kw_only=True):
@@ -72,9 +88,11 @@ class WebhookReplayed(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "webhook.replayed"
     object_type: ClassVar[str] = "webhook"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
-    after: int
+    after: Place
 
 
 class WebhookTested(Event, frozen=True, kw_only=True):
@@ -82,6 +100,8 @@ class WebhookTested(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "webhook.tested"
     object_type: ClassVar[str] = "webhook"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
     delivery_id: UUID

@@ -6,10 +6,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from procure.journal.schemas import EventType, Kind, Place, VersionNumber
+from procure.journal.schemas import EventType, Kind, Place, WebhookData, WebhookPayload
 from procure.kit.actor import Role
 from procure.kit.etags import TaggedByContent, tag_of
-from procure.kit.fields import Instant, Line, Name
+from procure.kit.fields import Instant, Line, Name, Version
 from procure.webhooks.models import Webhook, WebhookDelivery
 from procure.webhooks.rules import ATTEMPTS_MAX, DeliveryStatus, WebhookStatus
 from procure.webhooks.sending import Trouble
@@ -106,7 +106,7 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
     status: WebhookStatus
     reason: Line | None
     created_at: Instant
-    version: VersionNumber
+    version: Version
 
     @property
     def etag(self) -> str:
@@ -158,7 +158,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     at: Instant
     object_type: Kind
     object_id: UUID | None
-    object_version: VersionNumber | None
+    object_version: Version | None
     status: DeliveryStatus
     attempts: Attempts
     next_attempt_at: Instant | None
@@ -203,31 +203,13 @@ class WebhookProgress(TaggedByContent, frozen=True, kw_only=True):
     waiting_since: Instant | None
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent: thin, for what there is to see of the object is told to who asks for it."""
-
-    type: str
-    timestamp: Instant
-    data: "MessageData"
-
-
-class MessageData(msgspec.Struct, frozen=True, kw_only=True):
-    """Of which entry, about which object; `position` is null of a test."""
-
-    position: Place | None
-    object_type: str
-    object_id: UUID | None
-    object_version: int | None
-    event_version: int
-
-
 def body_of(row: WebhookDelivery) -> bytes:
-    """The same bytes at every attempt."""
-    data = MessageData(
-        position=row.position,
+    """The same bytes at every attempt. A test has the position 0, before the first."""
+    data = WebhookData(
+        position=row.position or 0,
         object_type=row.object_type,
         object_id=row.object_id,
         object_version=row.object_version,
         event_version=row.event_version,
     )
-    return msgspec.json.encode(Message(type=row.type, timestamp=row.at, data=data))
+    return msgspec.json.encode(WebhookPayload(type=row.type, timestamp=row.at, data=data))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.journal import lists as entries
 from procure.journal import service as journal
-from procure.journal.events import Audience, Event, types_of, within
+from procure.journal.events import Event, types_of, within
 from procure.kit import clock
 from procure.kit.actor import SYSTEM, Actor, Role
 from procure.kit.clock import wall_now
@@ -121,7 +121,7 @@ async def add(
     db.add(webhook)
     await db.flush()
     db.add(WebhookCursor(webhook_id=id_, position=begins, round=0, is_full=False))
-    event = WebhookAdded(**_about(webhook), types=webhook.types, roles=webhook.roles, after=begins)
+    event = WebhookAdded(**_about(webhook), types=webhook.types, roles=_roles(webhook), after=begins)
     await _record(db, actor, webhook, event)
     return webhook, made.secret
 
@@ -148,12 +148,12 @@ async def edit(
     rules.check_not_disabled(webhook.status)
     url = webhook.url if data.url is UNSET else data.url
     types = webhook.types if data.types is UNSET else data.types
-    roles = [Role(one) for one in webhook.roles] if data.roles is UNSET else data.roles
+    roles = _roles(webhook) if data.roles is UNSET else data.roles
     _check(actor, url, types, roles, may_be_local=may_be_local)
     webhook.name = webhook.name if data.name is UNSET else data.name
     webhook.url, webhook.types, webhook.roles = url, _unique(types), _stored(roles)
     webhook.touch()
-    await _record(db, actor, webhook, WebhookEdited(**_about(webhook), types=webhook.types, roles=webhook.roles))
+    await _record(db, actor, webhook, WebhookEdited(**_about(webhook), types=webhook.types, roles=_roles(webhook)))
     return webhook
 
 
@@ -320,6 +320,10 @@ def _stored(roles: Sequence[Role]) -> list[str]:
     return sorted({role.value for role in roles})
 
 
+def _roles(webhook: Webhook) -> list[Role]:
+    return [Role(one) for one in webhook.roles]
+
+
 def _about(webhook: Webhook) -> dict[str, Any]:
     return {
         "object_id": webhook.id,
@@ -329,8 +333,4 @@ def _about(webhook: Webhook) -> dict[str, Any]:
 
 
 async def _record(db: AsyncSession, actor: Actor, webhook: Webhook, event: Event) -> None:
-    await journal.record(db, actor, event, _audience(webhook))
-
-
-def _audience(webhook: Webhook) -> Audience:
-    return within(webhook.organisation_id, roles=(Role.ADMIN,))
+    await journal.record(db, actor, event, within(webhook.organisation_id))

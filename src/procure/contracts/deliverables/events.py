@@ -3,8 +3,10 @@
 from typing import ClassVar
 from uuid import UUID
 
-from procure.journal.events import Event
+from procure.journal.events import Event, Told
+from procure.kit.fields import Count, Digest, Everything, ItemKey
 from procure.kit.money import Money
+from procure.kit.scopes import Scope
 
 
 class DeliverableSubmitted(Event, frozen=True, kw_only=True):
@@ -12,11 +14,13 @@ class DeliverableSubmitted(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "deliverable.submitted"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.CONTRACTS_READ
 
     deliverable_id: UUID
-    key: str
-    round: int
-    submission_digest: str
+    key: ItemKey
+    round: Count
+    submission_digest: Digest
 
 
 class DeliverableAccepted(Event, frozen=True, kw_only=True):
@@ -24,12 +28,13 @@ class DeliverableAccepted(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "deliverable.accepted"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
     deliverable_id: UUID
-    key: str
-    round: int
+    key: ItemKey
+    round: Count
     amount: Money
-    submission_digest: str
+    submission_digest: Digest
 
 
 class DeliverableRejected(Event, frozen=True, kw_only=True):
@@ -37,9 +42,11 @@ class DeliverableRejected(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "deliverable.rejected"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.CONTRACTS_READ
 
     deliverable_id: UUID
-    key: str
-    round: int
-    unmet: list[int]
-    submission_digest: str
+    key: ItemKey
+    round: Count
+    unmet: Everything[Count]
+    submission_digest: Digest

@@ -3,8 +3,11 @@
 from typing import ClassVar
 
 from procure.contracts.models import OwedObservation
-from procure.journal.events import Event
+from procure.contracts.rules import NextStep
+from procure.journal.events import Event, Told
+from procure.kit.fields import Everything, Grounds, ItemKey, Markdown
 from procure.kit.money import Money
+from procure.kit.scopes import Scope
 
 
 class ContractTerminated(Event, frozen=True, kw_only=True):
@@ -12,10 +15,11 @@ class ContractTerminated(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contract.terminated"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    reason: str
+    reason: Grounds
     accepted: Money
-    cancelled: list[str]
+    cancelled: Everything[ItemKey]
 
 
 class RetrospectiveGiven(Event, frozen=True, kw_only=True):
@@ -23,8 +27,10 @@ class RetrospectiveGiven(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contract.retrospective_given"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.CONTRACTS_READ
 
-    learned: str
+    learned: Markdown
 
 
 class ContractCompleted(Event, frozen=True, kw_only=True):
@@ -32,7 +38,8 @@ class ContractCompleted(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contract.completed"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
     accepted: Money
-    next_step: str
-    owed: list[OwedObservation]
+    next_step: NextStep
+    owed: Everything[OwedObservation]

@@ -107,7 +107,7 @@ async def complete(
         object_id=contract.id,
         object_version=contract.version,
         accepted=Money.of(contracts.accepted(contract), contract.currency),
-        next_step=data.next_step.value,
+        next_step=data.next_step,
         owed=contract.owed,
     )
     await contracts.record(db, actor, event, PUBLIC, contract)

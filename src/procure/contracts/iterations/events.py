@@ -2,7 +2,10 @@
 
 from typing import ClassVar
 
-from procure.journal.events import Event
+from procure.contracts.rules import NextStep
+from procure.journal.events import Event, Told
+from procure.kit.fields import Grounds
+from procure.kit.scopes import Scope
 
 
 class ContractDropped(Event, frozen=True, kw_only=True):
@@ -10,8 +13,10 @@ class ContractDropped(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contract.dropped"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.PARTIES,)
+    readers: ClassVar[Scope | None] = Scope.CONTRACTS_READ
 
-    reason: str
+    reason: Grounds
 
 
 class NextStepChanged(Event, frozen=True, kw_only=True):
@@ -19,7 +24,8 @@ class NextStepChanged(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contract.next_step_changed"
     object_type: ClassVar[str] = "contract"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
 
-    previous_step: str
-    next_step: str
-    reason: str
+    previous_step: NextStep
+    next_step: NextStep
+    reason: Grounds

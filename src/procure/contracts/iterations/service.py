@@ -143,8 +143,8 @@ def _changed(contract: Contract, before: NextStep | None, data: NextStepChange) 
     return NextStepChanged(
         object_id=contract.id,
         object_version=contract.version,
-        previous_step=before.value,
-        next_step=data.next_step,
+        previous_step=before,
+        next_step=NextStep(data.next_step),
         reason=data.reason,
     )
 

@@ -22,7 +22,7 @@ from procure.identity.invitations.schemas import InvitationDraft, InvitationView
 from procure.identity.models import Invitation, Membership, Person, PersonIdentity
 from procure.identity.rules import InvitationStatus, MembershipStatus
 from procure.journal import service as journal
-from procure.kit.actor import Actor, Known, Role, require_person
+from procure.kit.actor import Actor, Known, require_person
 from procure.kit.clock import wall_now
 from procure.kit.db import exclude
 from procure.kit.etags import UNCONDITIONAL, Seen
@@ -107,7 +107,7 @@ async def _record_invitation(db: AsyncSession, actor: Actor, invitation: Invitat
         object_version=invitation.version,
         organisation_id=invitation.organisation_id,
         person_id=invitation.person_id,
-        roles=invitation.roles,
+        roles=identity.roles_of(invitation.roles),
         budget_holder=invitation.budget_holder,
         expires_at=invitation.expires_at,
     )
@@ -217,7 +217,7 @@ async def _membership(
 ) -> Membership:
     """The one that there is, of a member who was invited; else as an admin adds one."""
     if invitation.person_id is None:
-        roles = [Role(role) for role in invitation.roles]
+        roles = identity.roles_of(invitation.roles)
         return await identity.enrol(db, actor, organisation, person, roles, budget_holder=invitation.budget_holder)
     found = await _member(db, organisation.id, person.id)
     if found is None:

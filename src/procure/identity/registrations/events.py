@@ -3,7 +3,8 @@
 from typing import ClassVar
 from uuid import UUID
 
-from procure.journal.events import Event
+from procure.journal.events import Event, Told
+from procure.kit.scopes import Scope
 
 
 class RegistrationConfirmed(Event, frozen=True, kw_only=True):
@@ -11,6 +12,8 @@ class RegistrationConfirmed(Event, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "registration.confirmed"
     object_type: ClassVar[str] = "registration"
+    told: ClassVar[tuple[Told, ...]] = (Told.ORGANISATION,)
+    readers: ClassVar[Scope | None] = Scope.ORGANISATIONS_READ
 
     organisation_id: UUID
     membership_id: UUID

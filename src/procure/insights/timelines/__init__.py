@@ -1,0 +1,1 @@
+"""What has happened to a thing, and to what belongs to it."""

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("leased_by", sa.Uuid(), nullable=True),
         sa.Column("leased_until", MOMENT, nullable=True),
         sa.Column("served_at", MOMENT, nullable=True),
+        sa.Column("rests_until", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["webhook_id"], ["webhooks.id"], name=op.f("fk_webhook_cursors_webhook_id_webhooks")),
         sa.PrimaryKeyConstraint("webhook_id", name=op.f("pk_webhook_cursors")),
     )

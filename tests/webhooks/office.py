@@ -95,6 +95,7 @@ class Office:
             for statement in (
                 "UPDATE webhook_deliveries SET due_at = due_at - make_interval(secs => :s)",
                 "UPDATE webhook_cursors SET next_at = next_at - make_interval(secs => :s)",
+                "UPDATE webhook_cursors SET rests_until = rests_until - make_interval(secs => :s)",
                 "UPDATE webhook_cursors SET leased_until = leased_until - make_interval(secs => :s)",
                 "UPDATE webhooks SET secret_before_ends_at = secret_before_ends_at - make_interval(secs => :s)",
             ):

@@ -79,9 +79,9 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookData(msgspec.Struct, frozen=True, kw_only=True):
-    """Which change it is: whoever wants to know what it says reads it by its position, which is null of a test."""
+    """Which change it is: whoever wants to know what it says reads it by its position; 0 of a test."""
 
-    position: Place | None
+    position: Place
     object_type: Kind
     object_id: UUID | None
     object_version: Version | None

@@ -45,6 +45,8 @@ WEBHOOKS_AT_ONCE = 200
 CONNECTIONS = 2
 #: After so long a round begins no further message; with the time of one attempt it stays well within the lease.
 ROUND_S = 10.0
+#: A receiver that takes nothing of so many messages is left alone for so long, and then tried with as many.
+HANDFUL, REST_S = 4, 5.0
 #: Entries of the journal that one round takes in.
 TAKEN_MAX = 200
 #: How often there is a look for what is due though nobody has told of anything.
@@ -130,8 +132,8 @@ class Courier:
                     webhook, rows = begun
                     if webhook.url != url:
                         url, outlet = webhook.url, await self._outlet(outlets, webhook.url)
-                    if rows:
-                        await self._finish(webhook_id, await self._round(webhook, rows, outlet))
+                    if rows and await self._finish(webhook_id, await self._round(webhook, rows, outlet)):
+                        return
         except Exception:
             log.exception("job failed", job="webhook", webhook=str(webhook_id))
 
@@ -171,12 +173,22 @@ class Courier:
         await asyncio.gather(*(sending.line(line) for line in lines.values()))
         return sending.came
 
-    async def _finish(self, webhook_id: UUID, came: Sequence[Came]) -> None:
+    async def _finish(self, webhook_id: UUID, came: Sequence[Came]) -> bool:
+        """Write down what came of a round; whether the webhook is left alone for now."""
         async with self._db() as db:
             gone = await service.lock_gone(db, webhook_id) if any(one.answer == GONE for one in came) else None
             await lists.settle(db, self._id, webhook_id, came)
             if gone is not None:
                 await service.disable_gone(db, gone)
+            is_down = _is_down(came)
+            if is_down:
+                await lists.release(db, self._id, webhook_id, rests_s=REST_S)
+        return is_down
+
+
+def _is_down(came: Sequence[Came]) -> bool:
+    """Whether the receiver took nothing of a handful: the rest of it would fare no better, and cost others their turn."""
+    return len(came) >= HANDFUL and all(one.trouble is not None for one in came)
 
 
 class _Taken(NamedTuple):
@@ -226,7 +238,7 @@ class _Round:
                     return
                 answer = await self._send(row)
                 self.came.append(_came(row, answer))
-                if answer.status == GONE:
+                if answer.status == GONE or _is_down(self.came):
                     self._is_over = True
                 if answer.trouble is not None:
                     return

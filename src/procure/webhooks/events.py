@@ -3,12 +3,11 @@
 from typing import ClassVar
 from uuid import UUID
 
-from procure.identity.schemas import Roles
 from procure.journal.events import Event, Told
 from procure.journal.schemas import Place
-from procure.kit.fields import Grounds
+from procure.kit.fields import Line
 from procure.kit.scopes import Scope
-from procure.webhooks.schemas import Types
+from procure.webhooks.schemas import Roles, Types
 
 
 class WebhookAdded(Event, frozen=True, kw_only=True):
@@ -58,7 +57,7 @@ class WebhookPaused(Event, frozen=True, kw_only=True):
     readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
-    reason: Grounds
+    reason: Line
 
 
 class WebhookResumed(Event, frozen=True, kw_only=True):
@@ -81,7 +80,7 @@ class WebhookDisabled(Event, frozen=True, kw_only=True):
     readers: ClassVar[Scope | None] = Scope.WEBHOOKS_MANAGE
 
     organisation_id: UUID
-    reason: Grounds
+    reason: Line
 
 
 class WebhookReplayed(Event, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ WHERE webhook_id IN (
   WHERE webhooks.status = 'active' AND webhooks.cluster = app_cluster() AND webhooks.instance = :instance
     AND organisations.status = 'active'
     AND (cursor.leased_until IS NULL OR cursor.leased_until < statement_timestamp())
+    AND (cursor.rests_until IS NULL OR cursor.rests_until <= statement_timestamp())
     AND (cursor.next_at <= statement_timestamp()
       OR (NOT cursor.is_full AND cursor.position < (SELECT max(position) FROM journal_positions)))
   ORDER BY cursor.served_at NULLS FIRST LIMIT :limit FOR UPDATE OF cursor SKIP LOCKED
@@ -53,7 +54,7 @@ RETURNING position, round
 """)
 _RELEASE = text("""
 UPDATE webhook_cursors SET leased_by = NULL, leased_until = NULL, served_at = statement_timestamp(), next_at = :next_at,
-  is_full = :is_full
+  is_full = :is_full, rests_until = statement_timestamp() + make_interval(secs => :rests_s)
 WHERE webhook_id = :webhook AND leased_by = :worker
 """)
 _RELEASE_ALL = text("""
@@ -91,7 +92,8 @@ _GIVE_UP = text("""
 UPDATE webhook_deliveries SET status = 'dead' WHERE webhook_id = :webhook AND status = 'waiting'
 """)
 _REWIND = text("""
-UPDATE webhook_cursors SET position = :after, round = round + 1, is_full = false, next_at = statement_timestamp()
+UPDATE webhook_cursors SET position = :after, round = round + 1, is_full = false, next_at = statement_timestamp(),
+  rests_until = NULL
 WHERE webhook_id = :webhook
 """)
 _FORGET_BEYOND = text("""
@@ -100,7 +102,9 @@ DELETE FROM webhook_deliveries WHERE webhook_id = :webhook AND status = 'waiting
 _HURRY = text("""
 UPDATE webhook_deliveries SET due_at = statement_timestamp() WHERE webhook_id = :webhook AND status = 'waiting'
 """)
-_WAKE = text("UPDATE webhook_cursors SET next_at = statement_timestamp() WHERE webhook_id = :webhook")
+_WAKE = text("""
+UPDATE webhook_cursors SET next_at = statement_timestamp(), rests_until = NULL WHERE webhook_id = :webhook
+""")
 _PROGRESS = text("""
 SELECT (SELECT position FROM webhook_cursors WHERE webhook_id = :webhook) AS position,
   (SELECT coalesce(max(position), 0) FROM journal_positions) AS journal,
@@ -145,10 +149,12 @@ async def renew(db: AsyncSession, worker: UUID, webhook_id: UUID) -> tuple[int, 
     return (row.position, row.round) if row is not None else None
 
 
-async def release(db: AsyncSession, worker: UUID, webhook_id: UUID, *, is_full: bool = False) -> None:
-    """Let it go until something is due, or new."""
+async def release(
+    db: AsyncSession, worker: UUID, webhook_id: UUID, *, is_full: bool = False, rests_s: float = 0
+) -> None:
+    """Let it go until something is due, or new; but not before it has rested."""
     next_at = await db.scalar(_NEXT, {"webhook": webhook_id})
-    values = {"worker": worker, "webhook": webhook_id, "next_at": next_at, "is_full": is_full}
+    values = {"worker": worker, "webhook": webhook_id, "next_at": next_at, "is_full": is_full, "rests_s": rests_s}
     await db.execute(_RELEASE, values)
 
 

@@ -49,7 +49,8 @@ class Webhook(Versioned, Base):
 class WebhookCursor(Base):
     """How far a webhook has come in the journal, and which worker serves it now. `round` counts its replays.
 
-    `next_at` is when something waits to be sent; a webhook that `is_full` is not handed more until some of it is gone.
+    `next_at` is when something waits to be sent; a webhook that `is_full` is not handed more until some of it is gone. One whose
+    receiver took nothing of what it was sent is left alone until `rests_until`.
     """
 
     __tablename__ = "webhook_cursors"
@@ -62,6 +63,7 @@ class WebhookCursor(Base):
     leased_by: Mapped[UUID | None]
     leased_until: Mapped[datetime | None]
     served_at: Mapped[datetime | None]
+    rests_until: Mapped[datetime | None]
 
 
 class WebhookDelivery(Base):

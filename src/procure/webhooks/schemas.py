@@ -204,9 +204,9 @@ class WebhookProgress(TaggedByContent, frozen=True, kw_only=True):
 
 
 def body_of(row: WebhookDelivery) -> bytes:
-    """The same bytes at every attempt."""
+    """The same bytes at every attempt. A test has the position 0, before the first."""
     data = WebhookData(
-        position=row.position,
+        position=row.position or 0,
         object_type=row.object_type,
         object_id=row.object_id,
         object_version=row.object_version,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.journal import lists as entries
 from procure.journal import service as journal
-from procure.journal.events import Audience, Event, types_of, within
+from procure.journal.events import Event, types_of, within
 from procure.kit import clock
 from procure.kit.actor import SYSTEM, Actor, Role
 from procure.kit.clock import wall_now
@@ -333,8 +333,4 @@ def _about(webhook: Webhook) -> dict[str, Any]:
 
 
 async def _record(db: AsyncSession, actor: Actor, webhook: Webhook, event: Event) -> None:
-    await journal.record(db, actor, event, _audience(webhook))
-
-
-def _audience(webhook: Webhook) -> Audience:
-    return within(webhook.organisation_id)
+    await journal.record(db, actor, event, within(webhook.organisation_id))

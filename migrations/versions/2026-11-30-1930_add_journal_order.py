@@ -23,10 +23,12 @@ KEPT = (
 def upgrade() -> None:
     op.create_index("ix_journal_entries_order", "journal_entries", ["cluster", "xid"])
     # Holds that have ended so far come before every snapshot: the sealer has seen none.
-    for column, made in (("xid", "app_xid()"), ("cluster", "app_cluster()")):
+    for column in ("xid", "cluster"):
         op.add_column("journal_hold_ends", sa.Column(column, sa.BigInteger(), nullable=True))
-        op.execute(f"UPDATE journal_hold_ends SET {column} = {made if column == 'cluster' else 0}")
-        op.alter_column("journal_hold_ends", column, nullable=False, server_default=sa.text(made))
+    op.execute("UPDATE journal_hold_ends SET xid = 0, cluster = app_cluster()")
+    for column in ("xid", "cluster"):
+        default = sa.text(f"app_{column}()")
+        op.alter_column("journal_hold_ends", column, nullable=False, server_default=default)
     op.create_index("ix_journal_hold_ends_order", "journal_hold_ends", ["cluster", "xid"])
     op.create_table(
         "journal_positions",

@@ -130,6 +130,14 @@ async def test_all_faults_of_content_are_told_at_once(call: Call, lot: Lot, bidd
     ]
 
 
+async def test_of_too_many_faults_of_content_the_first_hundred_are_told(call: Call, lot: Lot, bidder: Actor) -> None:
+    """The reply is held to the document, which lets a problem have no more."""
+    document = bid_document(lot)
+    document["prices"] = [{**document["prices"][0], "deliverable_id": f"D{number}"} for number in range(10, 60)] * 2
+    told = problem(await call.post(bidder, f"/v1/lots/{lot.id}/bids", document), 422, "bid-invalid")
+    assert len(told["errors"]) == 100
+
+
 async def test_rules_g_and_h_a_late_bid_is_refused_and_the_refusal_outlives_the_rollback(
     db: AsyncSession, call: Call, buyer: Council, lot: Lot, bidder: Actor
 ) -> None:

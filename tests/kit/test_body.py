@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from procure.kit import body
 from procure.kit.body import BodyInvalid, BodyMalformed
-from procure.kit.errors import Fact
+from procure.kit.errors import FAULTS_MAX, Fact
 from procure.kit.fields import Line, Name
 from procure.kit.money import Money
 from procure.kit.seen import unseen
@@ -175,8 +175,8 @@ def test_a_date_at_the_end_of_the_calendar_is_a_fault_and_never_an_overflow(when
 
 
 def test_so_many_faults_are_enough() -> None:
-    assert len(faults({f"field{number}": 1 for number in range(5000)})) == body.FAULTS_MAX
-    assert len(faults(GOOD | {"parts": [1] * 5000})) == body.FAULTS_MAX
+    assert len(faults({f"field{number}": 1 for number in range(5000)})) == FAULTS_MAX
+    assert len(faults(GOOD | {"parts": [1] * 5000})) == FAULTS_MAX
 
 
 @pytest.mark.parametrize("control", ["\x00", "\x07", "\x1f", "\x7f", "\x0b", "\x0c"])

@@ -3,6 +3,7 @@
 import pytest
 
 from procure.kit.errors import (
+    FAULTS_MAX,
     Conflict,
     Fact,
     Fault,
@@ -53,6 +54,16 @@ def test_faults_are_raised_together_in_the_order_found() -> None:
         faults.raise_any(TooLong)
     assert caught.value.faults == (Fault("/a", "first", "A is wrong."), Fault("/b", "second", "B is wrong."))
     assert caught.value.detail == "A is wrong. B is wrong."
+
+
+def test_of_many_faults_as_many_are_told_as_a_problem_holds() -> None:
+    faults = Faults()
+    for number in range(FAULTS_MAX + 1):
+        faults.add(f"/{number}", "wrong", f"{number} is wrong.")
+    with pytest.raises(TooLong) as caught:
+        faults.raise_any(TooLong)
+    assert [fault.pointer for fault in caught.value.faults] == [f"/{number}" for number in range(FAULTS_MAX)]
+    assert caught.value.detail.endswith(f"{FAULTS_MAX - 1} is wrong.")
 
 
 def test_no_fault_raises_nothing() -> None:

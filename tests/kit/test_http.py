@@ -122,6 +122,12 @@ async def test_head_of_what_can_only_be_acted_on_is_a_405(anyone: httpx.AsyncCli
 # --- parameters -----------------------------------------------------------------------------------------------------
 
 
+async def test_of_too_many_unknown_parameters_the_first_hundred_are_named(anyone: httpx.AsyncClient) -> None:
+    query = "&".join(f"colour{number}=1" for number in range(500))
+    body = problem(await anyone.get(f"/v1/lots?{query}"), 400, "parameters-invalid")
+    assert len(body["errors"]) == 100
+
+
 async def test_every_unknown_and_repeated_parameter_is_named(anyone: httpx.AsyncClient) -> None:
     reply = await anyone.get("/v1/lots?colour=red&phase=define&phase=deliver&size=1&size=2")
     body = problem(reply, 400, "parameters-invalid")

@@ -16,14 +16,13 @@ from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origi
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from procure.kit.errors import Fault, Faults, Invalid, Malformed
+from procure.kit.errors import FAULTS_MAX, Fault, Faults, Invalid, Malformed
 from procure.kit.seen import CONTROL, MARKS_MAX, is_overmarked, unseen
 
 T = TypeVar("T")
 #: A JSON Pointer, or the place around and the step from there: written out only where there is a fault to tell.
 Place = Union[str, tuple["Place", str | int]]  # noqa: UP007 - a name that is not there yet can not stand by `|`
 DEPTH_MAX = 32
-FAULTS_MAX = 100
 #: Years in which a date makes sense here, and with which the calendar can reckon without falling off its end.
 YEAR_MIN, YEAR_MAX = 1900, 2199
 #: Faults of what text shows.
@@ -99,7 +98,6 @@ def _convert(cleaned: Any, type_: type[T], faults: Faults) -> T:
 
 
 def _refuse(faults: Faults) -> NoReturn:
-    faults.found = faults.found[:FAULTS_MAX]
     faults.raise_as(BodyInvalid, "The body does not fit: see `errors`.")
 
 

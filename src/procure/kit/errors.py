@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn, Self
 
+#: How many faults of one body are told; whoever mends them is told the next ones.
+FAULTS_MAX = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -32,7 +35,7 @@ class Fact(Exception):
     def __init__(self, detail: str = "", *, faults: Iterable[Fault] = ()) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or f"{self.title}."
-        self.faults = tuple(faults)
+        self.faults = tuple(faults)[:FAULTS_MAX]
         self.refusal: object | None = None
         self.is_kept = False
 
@@ -117,4 +120,5 @@ class Faults:
             self.raise_as(error, detail)
 
     def raise_as(self, error: type[Fact], detail: str = "") -> NoReturn:
-        raise error(detail or " ".join(fault.message for fault in self.found), faults=self.found)
+        told = " ".join(fault.message for fault in self.found[:FAULTS_MAX])
+        raise error(detail or told, faults=self.found)

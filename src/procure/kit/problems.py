@@ -23,8 +23,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from procure.kit.body import FAULTS_MAX, BodyMalformed
-from procure.kit.errors import Conflict, Fact, Fault, Malformed, Unavailable
+from procure.kit.body import BodyMalformed
+from procure.kit.errors import FAULTS_MAX, Conflict, Fact, Fault, Malformed, Unavailable
 from procure.kit.etags import NotModified
 from procure.kit.idempotency import Answered, Replay
 

@@ -103,6 +103,10 @@ async def test_rule_g_the_entry_vouches_for_the_whole_row(
     assert entry.digest != digest(facts(bid))
 
 
+#: Who of an organisation reads bids.
+READERS = ["approver", "auditor", "bidder", "evaluator", "officer", "viewer"]
+
+
 async def test_until_the_seal_the_entry_is_its_suppliers_alone_and_held(
     db: AsyncSession, lot: Lot, bidder: Actor, vault: FileKeyring
 ) -> None:
@@ -114,7 +118,7 @@ async def test_until_the_seal_the_entry_is_its_suppliers_alone_and_held(
     for entry in told:
         assert (entry.hold, entry.is_public) == (lot.id, False)
         assert entry.audience_organisations == [bidder.organisation_id]
-        assert (entry.audience_roles, entry.audience_persons) == ([], [])
+        assert (entry.audience_roles, entry.audience_persons) == (READERS, [])
     assert await db.scalar(select(JournalHoldEnd).where(JournalHoldEnd.hold == lot.id)) is None
 
 

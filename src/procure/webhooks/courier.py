@@ -10,7 +10,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -115,11 +115,8 @@ class Courier:
             await asyncio.gather(*self._tasks.values())
             self._tasks = {id_: task for id_, task in self._tasks.items() if not task.done()}
 
-    def _db(self) -> AbstractAsyncContextManager[AsyncSession]:
-        return self._session()
-
     @asynccontextmanager
-    async def _session(self) -> AsyncGenerator[AsyncSession]:
+    async def _db(self) -> AsyncGenerator[AsyncSession]:
         async with self._turns, transaction(self._sessions, record_refusal) as db:
             yield db
 

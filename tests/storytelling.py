@@ -51,6 +51,8 @@ class Story:
     stands_for: dict[str, str] = field(default_factory=dict)
     answered: dict[str, dict[str, Any]] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
+    #: What the operation in hand asks for beside its path.
+    query: str = ""
     #: What looks at each operation in the state in which it is about to succeed: its id, its caller, its body and what its path names.
     look: Callable[[str, Actor | None, Any, dict[str, Any]], Awaitable[None]] | None = None
     council: build.Council = field(init=False)
@@ -88,6 +90,7 @@ class Story:
         """The operation as its example has it, or with `body`; it has to succeed, and its first reply is kept."""
         method, path, _ = self.addresses[name]
         sent = self.example(name) if body is None else body
+        self.query = query
         if self.look:
             await self.look(name, actor, sent, places)
         reply = await self.world.call(method, actor, path.format(**places) + query, sent)

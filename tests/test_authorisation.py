@@ -81,7 +81,7 @@ class Matrix:
     async def look(self, name: str, actor: Actor | None, body: Any, at: dict[str, Any]) -> None:
         """Everybody asks for what `actor` is about to be given."""
         method, path, operation = self.story.addresses[name]
-        url = path.format(**at)
+        url = path.format(**at) + self.story.query
         if method != "GET":
             found = handlers_at(self.call.app, url)
             handler = next(one for one in found if method in one.http_methods)

@@ -55,6 +55,10 @@ from procure.outcomes import service as outcomes
 from procure.outcomes.models import Outcome
 from procure.outcomes.schemas import OutcomeDraft
 from procure.policy.working_days import local_day
+from procure.vault.strongbox import STRONGBOX, Strongbox
+from procure.webhooks import service as webhooks
+from procure.webhooks.models import Webhook
+from procure.webhooks.schemas import WebhookDraft
 
 #: The bids on each lot: the better one is the dearer.
 TOTALS = ("11050.00", "9000.00")
@@ -115,6 +119,7 @@ async def fill(db: AsyncSession, settings: Settings) -> Market:
     await beginning(at, passer_by)
     await anext(of_organisations_and_people(at))
     await seat_everybody(at)
+    await told(at, settings)
     at.resources = [*dict.fromkeys([*at.resources, *[path async for path in parts(at)]])]
     await db.commit()
     return at
@@ -171,6 +176,14 @@ async def beginning(at: Market, passer_by: Actor) -> None:
     await at.show(drafted, active, lot, *published, *asked)
 
 
+async def told(at: Market, settings: Settings) -> None:
+    """The buyer has changes brought to two receivers, one of which is paused."""
+    box, admin = Strongbox(settings.keys_path / STRONGBOX), at.people["administrator"]
+    drafts = [WebhookDraft(name=name, url=f"https://{name}.example/changes") for name in ("active", "paused")]
+    *_, (last, _) = [await webhooks.add(at.db, admin, box, draft) for draft in drafts]
+    await webhooks.pause(at.db, admin, last.id, "It moves.")
+
+
 async def seat_everybody(at: Market) -> None:
     buyer, theirs = at.buyer, await at.db.get_one(Organisation, at.winner.organisation_id)
     everything = (Role.OFFICER, Role.SERVICE_OWNER, Role.EVALUATOR, Role.FINANCE, Role.AUDITOR, Role.ADMIN)
@@ -205,6 +218,8 @@ async def parts(at: Market) -> AsyncGenerator[str]:
     of_winner = Membership.organisation_id == at.winner.organisation_id
     for member in await at.db.scalars(select(Membership).where(of_winner)):
         yield f"/v1/organisations/{at.winner.organisation_id}/members/{member.id}"
+    for webhook in await at.db.scalars(select(Webhook).where(Webhook.organisation_id == at.buyer.organisation.id)):
+        yield f"/v1/webhooks/{webhook.id}"
     for number in range(3):
         yield f"/v1/finance/orders/EXT-{number}"
         yield f"/v1/finance/payments/EXT-{number}"

@@ -147,7 +147,7 @@ async def test_what_a_token_is_worth_is_as_the_next_request_would_find_it(
     membership = (await db.scalars(select(Membership).where(Membership.person_id == buyer.finance.person_id))).one()
     membership.roles = [Role.SERVICE_OWNER.value]
     await db.commit()
-    assert (await worth(client, asking, personal))["scope"] == "contracts:read"
+    assert (await worth(client, asking, personal))["scope"] == "changes:read contracts:read"
     ok(await call.post(platform, f"{PATH}/{buyer.organisation.id}/members/{membership.id}/end"))
     assert await worth(client, asking, personal) == {"active": False}
     token = await token_of(client, mine)

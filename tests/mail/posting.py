@@ -95,9 +95,11 @@ async def mail_server(
 
     server = await asyncio.get_running_loop().create_server(protocol, HOST, 0, ssl=tls)
     found.port = server.sockets[0].getsockname()[1]
-    yield found
-    server.close()
-    await server.wait_closed()
+    try:
+        yield found
+    finally:
+        server.close()
+        await server.wait_closed()
 
 
 @dataclass
@@ -118,11 +120,13 @@ async def silent_server() -> AsyncGenerator[SilentServer]:
 
     server = await asyncio.start_server(hold, HOST, 0)
     found.port = server.sockets[0].getsockname()[1]
-    yield found
-    server.close()
-    for writer in open_:
-        writer.transport.abort()
-    await server.wait_closed()
+    try:
+        yield found
+    finally:
+        server.close()
+        for writer in open_:
+            writer.transport.abort()
+        await server.wait_closed()
 
 
 def certified(place: Path) -> tuple[ssl.SSLContext, Path]:

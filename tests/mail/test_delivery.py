@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from conftest import World
 from mail.posting import HOST, LOGIN, MailServer, SilentServer, certified, mail_server, silent_server
 from procure import worker
+from procure.kit import logs
 from procure.kit.clock import wall_now
 from procure.kit.db import Sessions
 from procure.kit.ids import new_id
@@ -56,6 +57,12 @@ async def be_due(db: AsyncSession) -> None:
 
 
 # --- sent -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> None:
+    """Whatever another test has told the log to keep to itself."""
+    logs.configure(level="info", form="json")
 
 
 async def test_a_letter_is_sent_once_and_then_forgotten(

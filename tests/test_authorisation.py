@@ -121,7 +121,8 @@ class Matrix:
     def _nowhere(self, name: str, at: Mapping[str, Any]) -> str:
         """As what it is about, but nothing that there is."""
         method, path, _ = self.story.addresses[name]
-        url = path.format(**{**at, next(iter(at)): uuid4()})
+        first = next(iter(at))
+        url = path.format(**{**at, first: 10**9 if isinstance(at[first], int) else uuid4()})
         return url if method == "GET" else f"{url}?validate_only=true"
 
     async def _with_defects(

@@ -180,6 +180,7 @@ def _child_environment(now: Run, app_url: str) -> dict[str, str]:
         "PROCURE_KEYS_PATH": str(now.home / "keys"),
         "PROCURE_BASE_URL": now.address,
         "PROCURE_MAIL_URL": f"file:{now.home / 'mail'}",
+        "PROCURE_WEBHOOKS": "loopback",
     }
     fixed = {"PROCURE_DATABASE_URL": app_url, "PROCURE_SANDBOX": "1"}
     given = {name: value for name, value in now.environment.items() if name != "PROCURE_OWNER_URL"}

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import signal
 import statistics
 import subprocess
@@ -314,6 +315,8 @@ def main() -> None:
     parser.add_argument("--listeners", type=int, default=LISTENERS)
     parser.add_argument("--proofs", type=int, default=1000)
     arguments = parser.parse_args()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection for each listener, here and in the service
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="procure-drill-")))
         embedded = Embedded(home)

@@ -180,7 +180,9 @@ async def new_world(sandboxed: Urls, sign_on: SignOnServer, folder: Path) -> Asy
     name = f"world_{next(_numbers)}"
     admin = create_async_engine(sandboxed.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     async with admin.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name} TEMPLATE pristine OWNER procure_owner STRATEGY FILE_COPY"))
+        await connection.execute(
+            text(f"CREATE DATABASE {name} TEMPLATE pristine OWNER procure_owner STRATEGY FILE_COPY")
+        )
     urls = Urls(*(url.replace("/procure?", f"/{name}?") for url in (sandboxed.owner, sandboxed.app, sandboxed.admin)))
     engine = make_engine(urls.app, pool_size=20)
     sessions = make_sessions(engine)

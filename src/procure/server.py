@@ -16,6 +16,9 @@ from granian.log import LogLevels
 HEADERS_MAX_S = 15
 #: Beyond it granian answers 431 or 414 by itself, without a body, and closes; `kit.intake` answers below it, as a problem.
 BUFFER_MAX_BYTES = 64 * 1024
+#: Connections at once. Granian's own bound is 1,024, beyond which everybody waits: as many streams of changes would shut the service
+#: (`journal.tail` has 5,000 at most).
+CONNECTIONS_MAX = 10_000
 #: Requests that are being answered when the service is told to stop get this long.
 STOP_MAX_S = 10
 
@@ -51,6 +54,7 @@ def serve(host: str, port: int) -> None:
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADERS_MAX_S * 1000, max_buffer_size=BUFFER_MAX_BYTES),
         websockets=False,
+        backpressure=CONNECTIONS_MAX,
         log_access=False,
         log_level=LogLevels.warning,
         workers_kill_timeout=STOP_MAX_S,

@@ -171,6 +171,27 @@ async def test_more_than_a_batch_is_placed_in_several_and_in_one_order(
     await check(world)
 
 
+async def test_a_look_ahead_is_forgotten_when_its_batch_was_lost_or_another_has_placed_some(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealer, "BATCH_MAX", 2)
+    monkeypatch.setattr(sealer, "AHEAD_MAX", 6)
+    one, another = Sealer(world.vault, ORIGIN), Sealer(world.vault, ORIGIN)
+    async with world.sessions() as db:
+        await write(db, *(whistled(str(n)) for n in range(15)))
+        await db.commit()
+    assert await sealed(world, one) == 2
+    async with world.sessions() as lost:
+        assert await one.seal(lost) == 2
+        await lost.rollback()
+    assert [await sealed(world, one), await sealed(world, another), await sealed(world, one)] == [2, 2, 2]
+    while await sealed(world, one):
+        pass
+    async with world.sessions() as db:
+        assert await tunes(db) == [str(n) for n in range(15)]
+    await check(world)
+
+
 async def test_one_seals_at_a_time_and_the_next_goes_on(world: World) -> None:
     async with world.sessions() as db:
         await write(db, whistled("a"))

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 #: Entries of one batch: what one transaction and one signature are for while much waits.
 BATCH_MAX = 2000
+#: How many entries are looked for at once, by id alone: a long window is sorted once for this many, and not once for each batch of it.
+AHEAD_MAX = 50 * BATCH_MAX
 #: Channels of the database: sealers are told that there are new entries, readers that there are new positions.
 ENTRIES, POSITIONS = "procure_entries", "procure_positions"
 #: Batches are this far apart at least: each is a checkpoint, and is kept for good.
@@ -48,30 +50,31 @@ _LAST = text(
 )
 
 # Entries of the window, and those of holds that ended in it. What another cluster wrote came before anything here.
-_WINDOW = text(f"""
-SELECT {COLUMNS} FROM journal_entries AS entry
+_WINDOW = text("""
+SELECT entry.id FROM journal_entries AS entry
 WHERE entry.cluster = :present AND entry.xid >= :below AND entry.xid < :until AND entry.id > :last_id
   AND (entry.hold IS NULL OR EXISTS (
     SELECT FROM journal_hold_ends AS ended
     WHERE ended.hold = entry.hold AND (ended.cluster <> :present OR ended.xid < :until)
   ))
 UNION ALL
-SELECT {COLUMNS} FROM journal_entries AS entry
+SELECT entry.id FROM journal_entries AS entry
 WHERE entry.hold IN (
     SELECT hold FROM journal_hold_ends AS ended
     WHERE ended.cluster = :present AND ended.xid >= :below AND ended.xid < :until
   )
   AND (entry.cluster <> :present OR entry.xid < :below) AND entry.id > :last_id
-ORDER BY id LIMIT :batch
-""")  # noqa: S608 - column names of our own
-_LEFT = text(f"""
-SELECT {COLUMNS} FROM journal_entries AS entry
+ORDER BY id LIMIT :ahead
+""")
+_LEFT = text("""
+SELECT entry.id FROM journal_entries AS entry
 WHERE entry.cluster <> :present AND NOT EXISTS (SELECT FROM journal_positions WHERE entry_id = entry.id)
   AND (entry.hold IS NULL OR EXISTS (
     SELECT FROM journal_hold_ends AS ended WHERE ended.hold = entry.hold AND ended.cluster <> :present
   ))
-ORDER BY id LIMIT :batch
-""")  # noqa: S608 - column names of our own
+ORDER BY id LIMIT :ahead
+""")
+_ENTRIES = text(f"SELECT {COLUMNS} FROM journal_entries WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id")  # noqa: S608 - column names of our own
 
 _PLACE = text("""
 INSERT INTO journal_positions (position, entry_id, leaf_hash)
@@ -109,6 +112,8 @@ class Sealer:
         self._notary, self._origin = notary, origin
         #: The cluster in which nothing is left of another one.
         self._settled_in = 0
+        #: What follows the checkpoint of a size: the entries still to come of what has been looked for.
+        self._ahead: tuple[int, _Reached, list[int]] | None = None
 
     async def seal(self, db: AsyncSession) -> int | None:
         """Place one batch; how many entries that were, or None while another seals. The caller commits."""
@@ -116,28 +121,38 @@ class Sealer:
             return None
         reached, frontier = await _last(db)
         present = (await db.execute(_NOW)).one()
-        rows, reached = await self._batch(db, reached, present.cluster, present.xmin)
-        if rows:
-            await _place(db, frontier, rows)
+        window, ids = self._known(frontier.size, reached) or await self._next(
+            db, reached, present.cluster, present.xmin
+        )
+        batch, later = ids[:BATCH_MAX], ids[BATCH_MAX:]
+        if batch:
+            await _place(db, frontier, (await db.execute(_ENTRIES, {"ids": batch})).mappings().all())
+            reached = _after(window, batch, present.cluster)
             await self._keep(db, frontier, reached)
-        if len(rows) < BATCH_MAX:
+        self._ahead = (frontier.size, reached, later) if later else None
+        if not later:
             await _tell_of_delay(db, present.xmin)
-        return len(rows)
+        return len(batch)
 
-    async def _batch(
-        self, db: AsyncSession, reached: _Reached, present: int, xmin: int
-    ) -> tuple[Sequence[Any], _Reached]:
-        """The entries that come next, in their order, and how far they bring the sealer."""
+    def _known(self, size: int, reached: _Reached) -> tuple[_Reached, list[int]] | None:
+        """What an earlier look found, if its batch was committed, and nobody has placed any since: nothing comes into a window later."""
+        if self._ahead is None or self._ahead[:2] != (size, reached):
+            return None
+        return self._ahead[1:]
+
+    async def _next(self, db: AsyncSession, reached: _Reached, present: int, xmin: int) -> tuple[_Reached, list[int]]:
+        """The window that comes next, and the entries in it, in their order."""
         if reached.cluster != present:
-            if self._settled_in != present and (rows := await _rows(db, _LEFT, present=present)):
-                return rows, reached
+            if self._settled_in != present and (ids := await _ids(db, _LEFT, present=present)):
+                return reached, ids
             self._settled_in = present
             reached = _Reached(present, 0, None, 0)
         if reached.until is not None:
-            rows, reached = await _window(db, reached)
-            if rows:
-                return rows, reached
-        return await _window(db, replace(reached, until=xmin))
+            if ids := await _window(db, reached):
+                return reached, ids
+            reached = _closed(reached)
+        window = replace(reached, until=xmin)
+        return window, await _window(db, window)
 
     async def _keep(self, db: AsyncSession, frontier: Frontier, reached: _Reached) -> None:
         checkpoint = Checkpoint(self._origin, frontier.size, frontier.root())
@@ -159,18 +174,27 @@ async def _last(db: AsyncSession) -> tuple[_Reached, Frontier]:
     return _Reached(row.cluster, row.below, row.until, row.last_id), Frontier.unpacked(row.size, row.frontier)
 
 
-async def _window(db: AsyncSession, window: _Reached) -> tuple[Sequence[Any], _Reached]:
-    """A batch of what lies between `below` and `until`; and the next window, or the same one if there may be more in it."""
+async def _window(db: AsyncSession, window: _Reached) -> list[int]:
+    """What lies between `below` and `until`, and has no position yet."""
+    return await _ids(
+        db, _WINDOW, present=window.cluster, below=window.below, until=window.until, last_id=window.last_id
+    )
+
+
+async def _ids(db: AsyncSession, statement: TextClause, **values: Any) -> list[int]:
+    return [*await db.scalars(statement, {**values, "ahead": AHEAD_MAX})]
+
+
+def _after(window: _Reached, batch: list[int], present: int) -> _Reached:
+    """How far the batch brings the sealer: into the window while there may be more in it, else past it."""
+    if window.cluster != present:
+        return window
+    return replace(window, last_id=batch[-1]) if len(batch) == BATCH_MAX else _closed(window)
+
+
+def _closed(window: _Reached) -> _Reached:
     assert window.until is not None
-    values = {"present": window.cluster, "below": window.below, "until": window.until, "last_id": window.last_id}
-    rows = await _rows(db, _WINDOW, **values)
-    if len(rows) == BATCH_MAX:
-        return rows, replace(window, last_id=rows[-1]["id"])
-    return rows, _Reached(window.cluster, window.until, None, 0)
-
-
-async def _rows(db: AsyncSession, statement: TextClause, **values: Any) -> Sequence[Any]:
-    return (await db.execute(statement, {**values, "batch": BATCH_MAX})).mappings().all()
+    return _Reached(window.cluster, window.until, None, 0)
 
 
 async def _place(db: AsyncSession, frontier: Frontier, rows: Sequence[Any]) -> None:

@@ -269,7 +269,12 @@ def test_the_next_run_keeps_seats_and_data_and_ends_with_a_child_that_dies(seats
     assert kept == Seats(second.address, seats.seats)
     assert token(second.address, seats.of("officer").client_id, seats.of("officer").client_secret).status_code == 200
     assert "Playing" not in second.said()
-    os.kill(second.child("procure worker"), signal.SIGKILL)
+    with httpx.stream("GET", f"{second.address}/v1/changes/stream", timeout=END_MAX_S) as listening:
+        heard = listening.iter_bytes()
+        assert next(heard)
+        os.kill(second.child("procure worker"), signal.SIGKILL)
+        for _ in heard:  # to its end, which would be an error if it were cut off
+            pass
     assert second.ended() == 1
     assert "Error: The worker was ended by signal 9, so everything is stopped." in second.said()
 

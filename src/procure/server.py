@@ -1,5 +1,6 @@
 """`procure serve`: the HTTP server, and how long a client may keep it waiting. Why granian: docs/adr/0001-http-server.md."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -7,10 +8,12 @@ import socket
 import threading
 from multiprocessing.connection import wait
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from procure.journal.tail import Tail
 
 #: A connection that sends nothing, or only half of its headers, is closed after this; a kept-alive one as well.
 HEADERS_MAX_S = 15
@@ -21,6 +24,8 @@ BUFFER_MAX_BYTES = 64 * 1024
 CONNECTIONS_MAX = 10_000
 #: Requests that are being answered when the service is told to stop get this long.
 STOP_MAX_S = 10
+#: Tells a worker process that it is about to be stopped, so that streams and long polls, which would go on, end before that time is up.
+LET_GO = signal.SIGUSR1
 
 
 class PortTaken(Exception):
@@ -41,10 +46,20 @@ def check_port(host: str, port: int) -> None:
         ) from error
 
 
+class _Server(MPServer):
+    """Granian waits for all that is being answered, and hears of nothing that the application could do to end it."""
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        for worker in multiprocessing.active_children():
+            if worker.pid is not None:
+                os.kill(worker.pid, LET_GO)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+
 def serve(host: str, port: int) -> None:
     """Until SIGINT or SIGTERM. One worker process: more of them go on a port of their own, behind a proxy."""
     check_port(host, port)
-    Granian(
+    _Server(
         "procure.asgi:create",
         factory=True,
         address=host,
@@ -59,6 +74,11 @@ def serve(host: str, port: int) -> None:
         log_level=LogLevels.warning,
         workers_kill_timeout=STOP_MAX_S,
     ).serve()
+
+
+async def on_let_go(tail: Tail) -> None:
+    """Let all go who wait for changes, when this worker process is told that it will be stopped."""
+    asyncio.get_running_loop().add_signal_handler(LET_GO, tail.let_go)
 
 
 def end_with_parent() -> None:

@@ -122,10 +122,13 @@ class Tail:
 
         return release
 
-    async def close(self) -> None:
-        """Let all go who wait."""
+    def let_go(self) -> None:
+        """Let all go who wait, or begin to: the service is about to stop."""
         self.is_closed = True
         self._wake()
+
+    async def close(self) -> None:
+        self.let_go()
         if self._reading is not None:
             self._reading.cancel()
             with suppress(asyncio.CancelledError):

@@ -172,6 +172,7 @@ def outcome_document(council: Council, **changes: Any) -> dict[str, Any]:
     document = deepcopy(OutcomeDraft.EXAMPLE)
     assert isinstance(document, dict)
     document["envelope"] = {"amount": "24000.00", "currency": "GBP"}
+    del document["budget_lines"]
     document["team"] = [
         {"person_id": str(council.designer.person_id), "discipline": "service design"},
         {"person_id": str(council.engineer.person_id), "discipline": "engineering"},

@@ -56,7 +56,7 @@ CHANGED = {
         "invitations",
         "invoices",
     ),
-    *("lots", "memberships", "organisations", "outcomes", "persons", "scores", "submissions"),
+    *("lots", "memberships", "organisations", "outcome_proposals", "outcomes", "persons", "scores", "submissions"),
     *("webhook_cursors", "webhooks"),
 }
 REPLACED = {"kept_replies", "measures", "revoked_tokens", "used_assertions"}

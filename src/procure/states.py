@@ -25,6 +25,7 @@ NOUNS: list[tuple[str, Mapping[Any, frozenset[Any]], str]] = [
     ("Person", identity.PERSON_NEXT, ""),
     ("Invitation", identity.INVITATION_NEXT, "An open invitation can't be accepted from its `expires_at` on."),
     ("Outcome", outcomes.NEXT, ""),
+    ("Proposal", outcomes.PROPOSAL_NEXT, ""),
     ("Lot", lots.NEXT, "A published lot is `closed` from `closes_at` on (`lots.rules.status_at`)."),
     (
         "Bid",

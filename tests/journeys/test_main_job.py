@@ -99,7 +99,7 @@ async def active_outcome(town: Town, envelope: str) -> dict[str, Any]:
             "statement": "A resident's housing-benefit change is decided in two days instead of nineteen.",
             "beneficiaries": "Residents who receive housing benefit",
             "options": [
-                {"title": "Ourselves, with a simpler form", "reason": "Saved three days in spring"},
+                {"title": "Ourselves, with a simpler form", "reason": "Saved three days in spring", "buys": False},
                 {"title": "A small team, a few weeks at a time", "reason": "The quickest way to learn", "chosen": True},
             ],
             "team": [

@@ -2,8 +2,12 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from build import active_outcome, council, operator, outcome_document, supplier
+from build import active_outcome, council, measure_ids, operator, outcome_document, supplier
 from calls import Call, ok, problem
+
+
+def money(amount: str) -> dict[str, str]:
+    return {"amount": amount, "currency": "GBP"}
 
 
 async def test_an_outcome_is_written_edited_activated_observed_and_ended(db: AsyncSession, call: Call) -> None:
@@ -64,6 +68,71 @@ async def test_every_fault_of_an_outcome_is_told_at_once(db: AsyncSession, call:
         "/measures/0/target/value",
         "/title",
     }
+
+
+async def test_every_rule_that_an_outcome_breaks_is_told_at_once(db: AsyncSession, call: Call) -> None:
+    buyer = await council(db)
+    await db.commit()
+    document = outcome_document(buyer)
+    document["options"] = [{"title": "A long contract", "reason": "As always"}]
+    document["measures"][0] |= {"review_dates": ["2026-09-30", "2028-01-01"], "direction": "increase"}
+    line = {"code": "1", "cost_centre": "2", "financial_year": "2026/29", "amount": document["envelope"]}
+    document |= {"statement": "Better services", "budget_lines": [line, line], "team": document["team"][:1] * 2}
+    body = problem(await call.post(buyer.officer, "/v1/outcomes", document), 422, "outcome-invalid")
+    assert {fault["pointer"] for fault in body["errors"]} == {
+        "/budget_lines",
+        "/budget_lines/0/financial_year",
+        "/budget_lines/1",
+        "/budget_lines/1/financial_year",
+        "/measures/0/review_dates/0",
+        "/measures/0/review_dates/1",
+        "/measures/0/target/value",
+        "/options",
+        "/statement",
+        "/team",
+    }
+
+
+async def test_where_the_money_comes_from_is_public_and_follows_the_envelope(db: AsyncSession, call: Call) -> None:
+    buyer = await council(db)
+    await db.commit()
+    line = {"code": "4120", "cost_centre": "HB", "financial_year": "2026/27", "amount": money("24000")}
+    document = outcome_document(buyer, budget_lines=[line])
+    made = ok(await call.post(buyer.officer, "/v1/outcomes", document), 201)
+    path = f"/v1/outcomes/{made['id']}"
+    more = {"envelope": money("25000.00")}
+    refused = problem(await call.patch(buyer.officer, path, more), 422, "outcome-invalid")
+    assert [fault["pointer"] for fault in refused["errors"]] == ["/budget_lines"]
+    ok(await call.patch(buyer.officer, path, more | {"budget_lines": [line | {"amount": money("25000")}]}))
+    ok(await call.post(buyer.budget_holder, f"{path}/activate"))
+    (shown,) = ok(await call.get(None, path))["budget_lines"]
+    assert shown == line | {"amount": money("25000.00"), "name": None}
+
+
+async def test_a_measure_shows_how_it_stands_and_when_it_is_looked_at_next(db: AsyncSession, call: Call) -> None:
+    buyer = await council(db)
+    outcome = await active_outcome(db, buyer)
+    await db.commit()
+    path = f"/v1/outcomes/{outcome.id}"
+
+    async def shown() -> tuple[str, str | None, str | None]:
+        (measure,) = ok(await call.get(None, path))["measures"]
+        return measure["standing"], measure["trend"], measure["next_review_on"]
+
+    assert await shown() == ("unknown", None, "2027-01-15")
+    place = f"{path}/measures/{(await measure_ids(db, outcome))[0]}/observations"
+    seen = {"observed_on": "2026-10-01", "source": "Case system", "links": ["https://data.example/october"]}
+    first = ok(await call.post(buyer.officer, place, seen | {"value": "10"}), 201)
+    assert (first["links"], first["deliverable"]) == (seen["links"], None)
+    assert await shown() == ("moving", "better", "2027-01-15")
+    ok(await call.post(buyer.officer, place, seen | {"value": "25", "observed_on": "2026-10-02"}), 201)
+    assert await shown() == ("worse", "worse", "2027-01-15")
+    early = problem(
+        await call.post(buyer.officer, place, seen | {"value": "1", "observed_on": "2026-09-29"}),
+        422,
+        "observation-invalid",
+    )
+    assert [fault["pointer"] for fault in early["errors"]] == ["/observed_on"]
 
 
 async def test_lists_show_drafts_to_their_own_buyer_only(db: AsyncSession, call: Call) -> None:

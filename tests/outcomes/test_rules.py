@@ -16,7 +16,7 @@ from procure.outcomes.errors import (
     OutcomeNotDraft,
     OutcomeStillCommitted,
 )
-from procure.outcomes.rules import ENDED, NEXT, Direction, OutcomeStatus
+from procure.outcomes.rules import ENDED, NEXT, BudgetShare, Direction, OutcomeStatus
 
 S = OutcomeStatus
 BASE, TARGET = date(2026, 1, 1), date(2027, 1, 1)
@@ -104,6 +104,66 @@ def test_a_target_lies_beyond_its_baseline_and_after_it(
     assert [fault.code for fault in faults.found] == codes
 
 
+@pytest.mark.parametrize(
+    ("reviews", "faults"),
+    [
+        ([], []),
+        ([date(2026, 6, 1), date(2026, 9, 1)], []),
+        ([BASE], [("0", "not-later")]),
+        ([date(2026, 6, 1), date(2026, 6, 1)], [("1", "not-later")]),
+        ([TARGET], [("0", "not-before-target")]),
+        ([date(2026, 9, 1), date(2026, 6, 1), date(2027, 6, 1)], [("1", "not-later"), ("2", "not-before-target")]),
+    ],
+)
+def test_reviews_ascend_between_baseline_and_target(reviews: list[date], faults: list[tuple[str, str]]) -> None:
+    found = Faults()
+    rules.check_measure(
+        found, "/measures/0", Direction.INCREASE, (Decimal(2), BASE), (Decimal(19), TARGET), reviews=reviews
+    )
+    assert [(one.pointer, one.code) for one in found.found] == [
+        (f"/measures/0/review_dates/{at}", code) for at, code in faults
+    ]
+
+
+@pytest.mark.parametrize(("buys", "is_fine"), [([True, False], True), ([False], True), ([True], False), ([], False)])
+def test_doing_it_without_buying_has_been_considered(buys: list[bool], is_fine: bool) -> None:
+    faults = Faults()
+    rules.check_options(faults, buys)
+    assert [(one.pointer, one.code) for one in faults.found] == ([] if is_fine else [("/options", "only-purchases")])
+
+
+def share(amount: str, code: str = "4120", year: str = "2026/27", currency: str = "GBP") -> BudgetShare:
+    return BudgetShare(place=(code, "HB", year), financial_year=year, amount=Decimal(amount), currency=currency)
+
+
+@pytest.mark.parametrize(
+    ("lines", "faults"),
+    [
+        ([], []),
+        ([share("90.00")], []),
+        ([share("60.00"), share("30.00", year="2027/28")], []),
+        ([share("60.00", year="2026"), share("30.00", code="4121", year="1999/00")], []),
+        ([share("89.99")], [("", "sum")]),
+        ([share("90.01")], [("", "sum")]),
+        ([share("60.00"), share("30.00")], [("/1", "twice")]),
+        (
+            [share("90.00", year="2026/28"), share("0.00", code="1", currency="EUR"), share("0.01", code="1")],
+            [
+                ("/0/financial_year", "financial-year"),
+                ("/1/amount/amount", "amount-zero"),
+                ("/1/amount/currency", "currency"),
+                ("/2", "twice"),
+                ("", "sum"),
+            ],
+        ),
+    ],
+)
+def test_budget_lines_come_to_the_envelope_exactly(lines: list[BudgetShare], faults: list[tuple[str, str]]) -> None:
+    found = Faults()
+    rules.check_budget_lines(found, lines, Decimal("90.00"), "GBP")
+    assert [(one.pointer, one.code) for one in found.found] == [(f"/budget_lines{at}", code) for at, code in faults]
+
+
 def test_what_is_vague_or_of_one_discipline_is_refused_all_at_once() -> None:
     rules.check_outcome(Faults(), Decimal("0.01"), ["design", "engineering"], "Decided in two days now")
     with pytest.raises(OutcomeInvalid) as caught:
@@ -118,6 +178,57 @@ def test_what_is_vague_or_of_one_discipline_is_refused_all_at_once() -> None:
 def test_progress_is_honest_about_missing_and_worsening(latest: str | None, progress: str | None) -> None:
     seen = rules.progress(Decimal(19), Decimal(2), Decimal(latest) if latest else None)
     assert seen == (Decimal(progress) if progress else None)
+
+
+@pytest.mark.parametrize(
+    ("direction", "latest", "standing", "trend"),
+    [
+        (Direction.DECREASE, None, "unknown", None),
+        (Direction.DECREASE, "19", "none", "same"),
+        (Direction.DECREASE, "19.0001", "worse", "worse"),
+        (Direction.DECREASE, "18.9999", "moving", "better"),
+        (Direction.DECREASE, "2.0001", "moving", "better"),
+        (Direction.DECREASE, "2", "reached", "better"),
+        (Direction.DECREASE, "0", "reached", "better"),
+        (Direction.INCREASE, "18", "worse", "worse"),
+        (Direction.INCREASE, "20", "moving", "better"),
+        (Direction.INCREASE, "36", "reached", "better"),
+    ],
+)
+def test_a_measure_says_in_a_word_how_it_stands(
+    direction: Direction, latest: str | None, standing: str, trend: str | None
+) -> None:
+    baseline, target = Decimal(19), Decimal(2) if direction is Direction.DECREASE else Decimal(36)
+    value = Decimal(latest) if latest else None
+    assert rules.standing(direction, baseline, target, value) == standing
+    assert (rules.trend(direction, baseline, value) if value is not None else None) == trend
+
+
+@given(st.decimals(-100, 100, places=4), st.sampled_from(Direction))
+def test_the_word_and_the_number_never_disagree(latest: Decimal, direction: Direction) -> None:
+    baseline, target = Decimal(0), Decimal(50) if direction is Direction.INCREASE else Decimal(-50)
+    progress = rules.progress(baseline, target, latest)
+    assert progress is not None
+    said = rules.standing(direction, baseline, target, latest)
+    assert (progress < 0) <= (said == "worse")
+    assert (progress > 1) <= (said == "reached")
+    assert (0 < progress < 1) <= (said == "moving")
+
+
+@pytest.mark.parametrize(
+    ("observed_on", "expected"),
+    [
+        (None, date(2026, 6, 1)),
+        (date(2026, 5, 31), date(2026, 6, 1)),
+        (date(2026, 6, 1), date(2026, 9, 1)),
+        (date(2026, 12, 1), TARGET),
+        (TARGET, None),
+    ],
+)
+def test_the_next_look_is_the_first_day_set_that_nothing_was_seen_since(
+    observed_on: date | None, expected: date | None
+) -> None:
+    assert rules.next_review([date(2026, 6, 1), date(2026, 9, 1)], TARGET, observed_on) == expected
 
 
 amounts = st.decimals("0", "1000000", places=2)

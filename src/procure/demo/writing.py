@@ -66,7 +66,7 @@ def _options(notice: Notice) -> list[Document]:
     as_bought = f"How the notice has it ({notice.ocid}); put here for comparison, the reasons are made up"
     return [
         {"title": "One contract for all of it", "reason": as_bought, "chosen": False},
-        {"title": "Ourselves, without buying anything", "reason": "Made up: too few people at hand", "chosen": False},
+        {"title": "Ourselves, without buying anything", "reason": "Made up: too few people at hand", "buys": False},
         {
             "title": "Short lots, one after the other",
             "reason": "Made up: what is learned decides what comes next",

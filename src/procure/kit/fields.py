@@ -19,6 +19,8 @@ Quantity = Annotated[str, Meta(pattern=r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$", max_le
 Cpv = Annotated[str, Meta(pattern=r"^[0-9]{8}$", min_length=8, max_length=8)]
 #: An instant: RFC 3339, its offset written.
 Instant = Annotated[datetime, Meta(tz=True)]
+#: A year of somebody's books: a calendar year, or the two that it lies in.
+FinancialYear = Annotated[str, Meta(pattern=r"^[0-9]{4}(/[0-9]{2})?$", min_length=4, max_length=7)]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", min_length=3, max_length=3, description="ISO 4217.")]
 #: What people call a thing by: its kind, the year, a number.
 Reference = Annotated[str, Meta(pattern=r"^[A-Z]{3}-[0-9]{4}-[0-9]{6,12}$", max_length=21)]

@@ -5,7 +5,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from procure.journal.events import Event, Told
-from procure.kit.fields import Amount, Currency, FieldNames, Grounds, Line, Markdown, Quantity, Reference
+from procure.kit.fields import Amount, Currency, FieldNames, Grounds, ItemKey, Line, Markdown, Quantity, Reference
 from procure.outcomes.rules import OutcomeStatus
 
 
@@ -69,4 +69,5 @@ class MeasureObserved(Event, frozen=True, kw_only=True):
     value: Quantity
     observed_on: date
     contract_id: UUID | None
+    deliverable: ItemKey | None
     supersedes_id: UUID | None

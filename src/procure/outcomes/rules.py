@@ -1,6 +1,7 @@
-"""An outcome's statuses and what may happen in each; the progress of a measure."""
+"""An outcome's statuses and what may happen in each; the progress of a measure; envelope and estimate."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -36,11 +37,59 @@ NEXT: dict[OutcomeStatus, frozenset[OutcomeStatus]] = {
 }
 
 
+class ProposalKind(StrEnum):
+    """What a proposal would set: the envelope, or how much of it is tested (the estimate that decides the band)."""
+
+    ENVELOPE = "envelope"
+    ESTIMATE = "estimate"
+
+
+class ProposalStatus(StrEnum):
+    OPEN = "open"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+PROPOSAL_NEXT: dict[ProposalStatus, frozenset[ProposalStatus]] = {
+    ProposalStatus.OPEN: frozenset({ProposalStatus.APPROVED, ProposalStatus.REFUSED}),
+    ProposalStatus.APPROVED: frozenset(),
+    ProposalStatus.REFUSED: frozenset(),
+}
+
+
 class Direction(StrEnum):
     """Which way a measure is meant to go."""
 
     INCREASE = "increase"
     DECREASE = "decrease"
+
+
+class Standing(StrEnum):
+    """How a measure stands: never observed, worse than its baseline, no better, on its way, or at its target."""
+
+    UNKNOWN = "unknown"
+    WORSE = "worse"
+    NONE = "none"
+    MOVING = "moving"
+    REACHED = "reached"
+
+
+class Trend(StrEnum):
+    """Which way a measure last went, from the observation before the latest, or from its baseline."""
+
+    BETTER = "better"
+    SAME = "same"
+    WORSE = "worse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetShare:
+    """A budget line as it is judged: its place in the accounts, and how much of the envelope (net) it bears."""
+
+    place: tuple[str, str, str]
+    financial_year: str
+    amount: Decimal
+    currency: str
 
 
 class LedgerKind(StrEnum):
@@ -98,8 +147,9 @@ def check_measure(
     direction: Direction,
     baseline: tuple[Decimal, date],
     target: tuple[Decimal, date],
+    reviews: Sequence[date] = (),
 ) -> None:
-    """A target lies beyond its baseline in the direction that is wanted, and later."""
+    """A target lies beyond its baseline in the direction that is wanted, and later; it is looked at in between, each time later."""
     beyond = target[0] > baseline[0] if direction is Direction.INCREASE else target[0] < baseline[0]
     faults.unless(
         beyond,
@@ -113,6 +163,62 @@ def check_measure(
         "target-not-later",
         "The target's date must be after the baseline's.",
     )
+    before = baseline[1]
+    for index, on in enumerate(reviews):
+        at = f"{pointer}/review_dates/{index}"
+        faults.unless(on > before, at, "not-later", "Review dates are after the baseline's, each after the one before.")
+        faults.unless(
+            on < target[1],
+            at,
+            "not-before-target",
+            "Review dates are before the target's, on which it is looked at anyway.",
+        )
+        before = max(on, before)
+
+
+def check_options(faults: Faults, buys: Iterable[bool]) -> None:
+    """`buys` says of each option whether it takes a purchase. Doing it without one has to have been thought of."""
+    faults.unless(
+        not all(buys),
+        "/options",
+        "only-purchases",
+        'Name an option that buys nothing, with `"buys": false` and why it was taken or not.',
+    )
+
+
+def check_budget_lines(faults: Faults, lines: Sequence[BudgetShare], envelope: Decimal, currency: str) -> None:
+    """The lines say of the whole envelope where it comes from, each place once; none at all is no fault."""
+    seen: set[tuple[str, str, str]] = set()
+    for index, line in enumerate(lines):
+        at = f"/budget_lines/{index}"
+        faults.unless(line.place not in seen, at, "twice", "There is such a line already; put the two into one.")
+        seen.add(line.place)
+        faults.unless(line.amount > 0, f"{at}/amount/amount", "amount-zero", "A line must be of more than nothing.")
+        faults.unless(
+            line.currency == currency,
+            f"{at}/amount/currency",
+            "currency",
+            f"All amounts of an outcome are in one currency, here {currency}.",
+        )
+        faults.unless(
+            is_financial_year(line.financial_year),
+            f"{at}/financial_year",
+            "financial-year",
+            "A financial year is one such as 2026, or two that follow each other, such as 2026/27.",
+        )
+    whole = total(line.amount for line in lines)
+    faults.unless(
+        not lines or whole == envelope,
+        "/budget_lines",
+        "sum",
+        f"The lines come to {whole:f}, and the envelope is {envelope:f}: they have to be the same.",
+    )
+
+
+def is_financial_year(text: str) -> bool:
+    """`2026`, or `2026/27`."""
+    year, slash, next_ = text.partition("/")
+    return not slash or int(next_) == (int(year) + 1) % 100
 
 
 def check_outcome(faults: Faults, envelope: Decimal, disciplines: list[str], statement: str) -> None:
@@ -139,3 +245,27 @@ def progress(baseline: Decimal, target: Decimal, latest: Decimal | None) -> Deci
     if latest is None:
         return None
     return ((latest - baseline) / (target - baseline)).quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)
+
+
+def standing(direction: Direction, baseline: Decimal, target: Decimal, latest: Decimal | None) -> Standing:
+    """The same in a word, from the values themselves: what is rounded away is neither a target reached nor one missed."""
+    if latest is None:
+        return Standing.UNKNOWN
+    if latest == baseline:
+        return Standing.NONE
+    if trend(direction, baseline, latest) is Trend.WORSE:
+        return Standing.WORSE
+    return Standing.MOVING if trend(direction, target, latest) is Trend.WORSE else Standing.REACHED
+
+
+def trend(direction: Direction, before: Decimal, latest: Decimal) -> Trend:
+    """Which way it went, by what is wanted of it."""
+    gained = latest - before if direction is Direction.INCREASE else before - latest
+    if gained == 0:
+        return Trend.SAME
+    return Trend.BETTER if gained > 0 else Trend.WORSE
+
+
+def next_review(reviews: Sequence[date], target_on: date, observed_on: date | None) -> date | None:
+    """The first day set for a look, the target's among them, that has no observation on or after it: in the past it is overdue."""
+    return next((on for on in (*reviews, target_on) if observed_on is None or on > observed_on), None)

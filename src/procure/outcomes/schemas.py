@@ -10,11 +10,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from procure.kit.actor import Actor
 from procure.kit.etags import tag_of
-from procure.kit.fields import Cpv, Instant, Line, Name, Paragraph, Quantity, Reference
+from procure.kit.fields import Cpv, Instant, ItemKey, Line, Link, Name, Paragraph, Quantity, Reference
 from procure.kit.money import Money
 from procure.organisations.schemas import Party
-from procure.outcomes.models import Measure, Observation, Option, Outcome
-from procure.outcomes.rules import Direction, OutcomeStatus
+from procure.outcomes import rules
+from procure.outcomes.models import BudgetLine, Measure, Observation, Option, Outcome
+from procure.outcomes.rules import Direction, OutcomeStatus, Standing, Trend
 
 #: How far from the baseline to the target, as a decimal string: 0 none of it, 1 all of it, to four places.
 Progress = Annotated[str, Meta(pattern=r"^-?[0-9]{1,40}\.[0-9]{4}$", max_length=46)]
@@ -28,11 +29,12 @@ class DatedValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OptionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An option that was considered."""
+    """An option that was considered. One of them buys nothing."""
 
     title: Line
     reason: Line
     chosen: bool = False
+    buys: bool = True
 
 
 class TeamMemberDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,8 +44,11 @@ class TeamMemberDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     discipline: Name
 
 
+ReviewDates = Annotated[list[date], Meta(max_length=24)]
+
+
 class MeasureDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the change will be observed."""
+    """How the change will be observed, and on which days before the target's it is looked at."""
 
     name: Line
     unit: Name
@@ -51,22 +56,27 @@ class MeasureDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     baseline: DatedValue
     target: DatedValue
     method: Line
+    review_dates: ReviewDates = []
 
 
 Options = Annotated[list[OptionDraft], Meta(min_length=1, max_length=20)]
 Team = Annotated[list[TeamMemberDraft], Meta(min_length=2, max_length=30)]
 Measures = Annotated[list[MeasureDraft], Meta(min_length=1, max_length=20)]
+BudgetLines = Annotated[list[BudgetLine], Meta(max_length=50)]
 
 
 class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An outcome to be written down. `envelope` is net: the most that may ever be committed to it."""
+    """An outcome to be written down. `envelope` is net: the most that may ever be committed to it.
+
+    At least one option buys nothing. `budget_lines`, where there are any, come to the envelope exactly; they are public, as it is.
+    """
 
     EXAMPLE: ClassVar[object] = {
         "title": "Housing-benefit changes decided in two days",
         "statement": "A resident's housing-benefit change is decided in two days instead of nineteen.",
         "beneficiaries": "Residents who receive housing benefit",
         "options": [
-            {"title": "Ourselves, with a simpler form", "reason": "Tried in spring, saved three days", "chosen": False},
+            {"title": "Ourselves, with a simpler form", "reason": "Tried in spring, saved three days", "buys": False},
             {"title": "A small team for a few weeks at a time", "reason": "Quickest way to learn", "chosen": True},
         ],
         "team": [
@@ -74,6 +84,21 @@ class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             {"person_id": "0199c0de-0000-7000-8000-00000000000b", "discipline": "engineering"},
         ],
         "envelope": {"amount": "90000.00", "currency": "GBP"},
+        "budget_lines": [
+            {
+                "code": "4120",
+                "cost_centre": "HB-01",
+                "financial_year": "2026/27",
+                "amount": {"amount": "60000.00", "currency": "GBP"},
+            },
+            {
+                "code": "4120",
+                "cost_centre": "HB-01",
+                "financial_year": "2027/28",
+                "amount": {"amount": "30000.00", "currency": "GBP"},
+                "name": "Service improvement",
+            },
+        ],
         "cpv": "72200000",
         "measures": [
             {
@@ -83,6 +108,7 @@ class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
                 "baseline": {"value": "19", "on": "2026-09-30"},
                 "target": {"value": "2", "on": "2027-09-30"},
                 "method": "Median of all decisions in the month, from the case system",
+                "review_dates": ["2027-01-15", "2027-05-14"],
             }
         ],
     }
@@ -94,6 +120,7 @@ class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     team: Team
     envelope: Money
     measures: Measures
+    budget_lines: BudgetLines = []
     cpv: Cpv | None = None
 
 
@@ -109,6 +136,7 @@ class OutcomePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     team: Team | UnsetType = UNSET
     envelope: Money | UnsetType = UNSET
     measures: Measures | UnsetType = UNSET
+    budget_lines: BudgetLines | UnsetType = UNSET
     cpv: Cpv | UnsetType | None = UNSET
 
 
@@ -121,6 +149,10 @@ class EndDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Paragraph
 
 
+#: Where the evidence can be seen.
+Links = Annotated[list[Link], Meta(max_length=10)]
+
+
 class ObservationDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a measure was seen to be."""
 
@@ -129,17 +161,19 @@ class ObservationDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         "observed_on": "2026-11-30",
         "source": "Case system, monthly report",
         "evidence": "1,204 decisions in November",
+        "links": ["https://data.council.example/housing-benefit/2026-11"],
     }
 
     value: Quantity
     observed_on: date
     source: Line
     evidence: Paragraph | None = None
+    links: Links = []
     supersedes_id: UUID | None = None
 
 
 class ObservationView(msgspec.Struct, frozen=True, kw_only=True):
-    """One observation."""
+    """One observation; `contract_id` and `deliverable` are what it was recorded against."""
 
     id: UUID
     measure_id: UUID
@@ -147,7 +181,9 @@ class ObservationView(msgspec.Struct, frozen=True, kw_only=True):
     observed_on: date
     source: Line
     evidence: Paragraph | None
+    links: Links
     contract_id: UUID | None
+    deliverable: ItemKey | None
     supersedes_id: UUID | None
     recorded_at: Instant
 
@@ -160,7 +196,9 @@ class ObservationView(msgspec.Struct, frozen=True, kw_only=True):
             observed_on=row.observed_on,
             source=row.source,
             evidence=row.evidence,
+            links=row.links,
             contract_id=row.contract_id,
+            deliverable=row.deliverable,
             supersedes_id=row.supersedes_id,
             recorded_at=row.recorded_at,
         )
@@ -172,7 +210,11 @@ class ObservationView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeasureView(msgspec.Struct, frozen=True, kw_only=True):
-    """A measure with what was last seen. `progress` 1 is the target, below 0 is worse than the baseline, null is unknown."""
+    """A measure with what was last seen. `progress` 1 is the target, below 0 is worse than the baseline, null is unknown.
+
+    `standing` says the same in a word, `trend` which way it last went. `next_review_on` is the first day set for a look that has no
+    observation on or after it: once it is past, the look is overdue.
+    """
 
     id: UUID
     name: Line
@@ -181,11 +223,19 @@ class MeasureView(msgspec.Struct, frozen=True, kw_only=True):
     baseline: DatedValue
     target: DatedValue
     method: Line
+    review_dates: ReviewDates
     latest: DatedValue | None
     progress: Progress | None
+    standing: Standing
+    trend: Trend | None
+    next_review_on: date | None
 
     @classmethod
-    def of(cls, row: Measure, latest: Observation | None, progress: Decimal | None) -> "MeasureView":
+    def of(cls, row: Measure, latest: Observation | None, before: Observation | None) -> "MeasureView":
+        """`before` is the observation before the latest one; the trend is from the baseline where there is none."""
+        seen = latest.value if latest else None
+        progress = rules.progress(row.baseline_value, row.target_value, seen)
+        compared = before.value if before else row.baseline_value
         return cls(
             id=row.id,
             name=row.name,
@@ -194,8 +244,12 @@ class MeasureView(msgspec.Struct, frozen=True, kw_only=True):
             baseline=DatedValue(plain(row.baseline_value), row.baseline_on),
             target=DatedValue(plain(row.target_value), row.target_on),
             method=row.method,
+            review_dates=row.review_dates,
             latest=DatedValue(plain(latest.value), latest.observed_on) if latest else None,
             progress=f"{progress:f}" if progress is not None else None,
+            standing=rules.standing(row.direction, row.baseline_value, row.target_value, seen),
+            trend=rules.trend(row.direction, compared, seen) if seen is not None else None,
+            next_review_on=rules.next_review(row.review_dates, row.target_on, latest.observed_on if latest else None),
         )
 
 
@@ -228,6 +282,7 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     options: Annotated[list[Option], Meta(max_length=20)]
     team: Annotated[list[TeamMemberView], Meta(max_length=30)]
     envelope: Money
+    budget_lines: BudgetLines
     cpv: Cpv | None
     measures: Annotated[list[MeasureView], Meta(max_length=20)]
     ledger: LedgerView
@@ -251,6 +306,7 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
             options=row.options,
             team=[TeamMemberView(one.discipline, one.person_id if is_own else None) for one in row.team],
             envelope=Money.of(row.envelope, row.currency),
+            budget_lines=row.budget_lines,
             cpv=row.cpv,
             measures=measures,
             ledger=ledger,

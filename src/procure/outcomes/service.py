@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Select, case, delete, func, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -21,7 +21,7 @@ from procure.kit.ids import new_id
 from procure.kit.money import Money
 from procure.kit.paging import Paging, after
 from procure.organisations.models import Organisation
-from procure.outcomes import rules
+from procure.outcomes import lists, rules
 from procure.outcomes.errors import (
     MeasureNotFound,
     ObservationInvalid,
@@ -35,14 +35,23 @@ from procure.outcomes.events import (
     OutcomeEnded,
     OutcomeRevised,
 )
-from procure.outcomes.models import LedgerEntry, Measure, Observation, Option, Outcome, TeamMember, reference_numbers
-from procure.outcomes.rules import LedgerKind, OutcomeStatus
+from procure.outcomes.models import (
+    BudgetLine,
+    LedgerEntry,
+    Measure,
+    Observation,
+    Option,
+    Outcome,
+    TeamMember,
+    reference_numbers,
+)
+from procure.outcomes.rules import BudgetShare, LedgerKind, OutcomeStatus
 from procure.outcomes.schemas import (
     EndDecision,
     LedgerView,
     MeasureDraft,
-    MeasureView,
     ObservationDraft,
+    OptionDraft,
     OutcomeDraft,
     OutcomePatch,
     OutcomeView,
@@ -110,7 +119,14 @@ async def check_seen(db: AsyncSession, actor: Actor, seen: Seen, outcome: Outcom
 
 async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
     """Write an outcome down. Nothing is committed until a budget holder activates it."""
-    _check(data.envelope, [member.discipline for member in data.team], data.statement, data.measures)
+    _check(
+        data.envelope,
+        [member.discipline for member in data.team],
+        data.statement,
+        data.measures,
+        options=data.options,
+        budget_lines=data.budget_lines,
+    )
     buyer = await db.get_one(Organisation, actor.organisation_id)
     now = await clock.now(db)
     number = await db.scalar(reference_numbers)
@@ -122,10 +138,11 @@ async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
         title=data.title,
         statement=data.statement,
         beneficiaries=data.beneficiaries,
-        options=[Option(one.title, one.reason, one.chosen) for one in data.options],
+        options=_options(data.options),
         team=[TeamMember(one.person_id, one.discipline) for one in data.team],
         envelope=data.envelope.value,
         currency=data.envelope.currency,
+        budget_lines=budget_lines(data.budget_lines),
         cpv=data.cpv,
         prepared_by=[actor.person_id] if actor.person_id else [],
         created_at=now,
@@ -157,7 +174,14 @@ async def revise(
     for name, value in _columns(changes).items():
         setattr(outcome, name, value)
     disciplines = [member.discipline for member in outcome.team]
-    _check(Money.of(outcome.envelope, outcome.currency), disciplines, outcome.statement, measures or [])
+    _check(
+        Money.of(outcome.envelope, outcome.currency),
+        disciplines,
+        outcome.statement,
+        measures or [],
+        options=outcome.options,
+        budget_lines=outcome.budget_lines,
+    )
     if measures is not None:
         await db.execute(delete(Measure).where(Measure.outcome_id == outcome.id))
         db.add_all(_measures(outcome.id, measures))
@@ -176,19 +200,52 @@ def _columns(changes: dict[str, Any]) -> dict[str, Any]:
     if money := columns.pop("envelope", None):
         columns.update(envelope=money.value, currency=money.currency)
     if (options := columns.pop("options", None)) is not None:
-        columns["options"] = [Option(one.title, one.reason, one.chosen) for one in options]
+        columns["options"] = _options(options)
+    if (lines := columns.pop("budget_lines", None)) is not None:
+        columns["budget_lines"] = budget_lines(lines)
     if (team := columns.pop("team", None)) is not None:
         columns["team"] = [TeamMember(one.person_id, one.discipline) for one in team]
     return columns
 
 
-def _check(envelope: Money, disciplines: list[str], statement: str, measures: Sequence[MeasureDraft]) -> None:
+def _options(drafts: Sequence[OptionDraft]) -> list[Option]:
+    return [Option(one.title, one.reason, one.chosen, one.buys) for one in drafts]
+
+
+def budget_lines(given: Sequence[BudgetLine]) -> list[BudgetLine]:
+    """As the row holds them: every amount with its hundredths."""
+    return [msgspec.structs.replace(one, amount=Money.of(one.amount.value, one.amount.currency)) for one in given]
+
+
+def shares(lines: Sequence[BudgetLine]) -> list[BudgetShare]:
+    return [
+        BudgetShare(
+            place=(one.code, one.cost_centre, one.financial_year),
+            financial_year=one.financial_year,
+            amount=one.amount.value,
+            currency=one.amount.currency,
+        )
+        for one in lines
+    ]
+
+
+def _check(
+    envelope: Money,
+    disciplines: list[str],
+    statement: str,
+    measures: Sequence[MeasureDraft],
+    *,
+    options: Sequence[Option | OptionDraft],
+    budget_lines: Sequence[BudgetLine],
+) -> None:
     faults = Faults()
+    rules.check_options(faults, [one.buys for one in options])
+    rules.check_budget_lines(faults, shares(budget_lines), envelope.value, envelope.currency)
     faults.unless(envelope.currency == "GBP", "/envelope/currency", "currency", "The only currency here is GBP.")
     for index, one in enumerate(measures):
         baseline = (Decimal(one.baseline.value), one.baseline.on)
         target = (Decimal(one.target.value), one.target.on)
-        rules.check_measure(faults, f"/measures/{index}", one.direction, baseline, target)
+        rules.check_measure(faults, f"/measures/{index}", one.direction, baseline, target, one.review_dates)
     rules.check_outcome(faults, envelope.value, disciplines, statement)
 
 
@@ -206,6 +263,7 @@ def _measures(outcome_id: UUID, drafts: Sequence[MeasureDraft]) -> list[Measure]
             target_value=Decimal(one.target.value),
             target_on=one.target.on,
             method=one.method,
+            review_dates=one.review_dates,
         )
         for number, one in enumerate(drafts, start=1)
     ]
@@ -282,8 +340,12 @@ async def observe(
     data: ObservationDraft,
     *,
     contract_id: UUID | None = None,
+    deliverable: str | None = None,
 ) -> Observation:
-    """Add what a measure was seen to be. Observations are never edited; a wrong one is superseded, once."""
+    """Add what a measure was seen to be. Observations are never edited; a wrong one is superseded, once.
+
+    `contract_id` and its `deliverable` are those of a later step, which has found them to be under this outcome.
+    """
     outcome = await lock_outcome(db, actor, outcome_id)
     rules.check_observable(was_active=outcome.activated_at is not None)
     measure = await db.scalar(select(Measure).where(Measure.id == measure_id, Measure.outcome_id == outcome.id))
@@ -298,7 +360,9 @@ async def observe(
         observed_on=data.observed_on,
         source=data.source,
         evidence=data.evidence,
+        links=data.links,
         contract_id=contract_id,
+        deliverable=deliverable,
         supersedes_id=data.supersedes_id,
         recorded_by=actor.person_id,
         recorded_at=await clock.now(db),
@@ -313,6 +377,7 @@ async def observe(
         value=data.value,
         observed_on=data.observed_on,
         contract_id=contract_id,
+        deliverable=deliverable,
         supersedes_id=data.supersedes_id,
     )
     await journal.record(db, actor, event, PUBLIC)
@@ -322,6 +387,12 @@ async def observe(
 async def _check_observation(db: AsyncSession, measure: Measure, data: ObservationDraft, today: Any) -> None:
     faults = Faults()
     faults.unless(data.observed_on <= today, "/observed_on", "in-future", "An observation can't be of a day to come.")
+    faults.unless(
+        data.observed_on >= measure.baseline_on,
+        "/observed_on",
+        "before-baseline",
+        "What was seen before the baseline's day says nothing of the change.",
+    )
     if data.supersedes_id:
         statement = select(Observation.id).where(
             Observation.id == data.supersedes_id, Observation.measure_id == measure.id
@@ -339,52 +410,15 @@ async def list_observations(db: AsyncSession, actor: Actor, outcome_id: UUID, pa
     return (await db.scalars(after(statement, Observation.recorded_at, Observation.id, paging))).all()
 
 
-async def _latest_observations(db: AsyncSession, outcome_id: UUID) -> dict[UUID, Observation]:
-    """The last seen value of each measure that no other observation supersedes."""
-    superseded = select(Observation.supersedes_id).where(
-        Observation.outcome_id == outcome_id, Observation.supersedes_id.is_not(None)
-    )
-    statement = (
-        select(Observation)
-        .where(Observation.outcome_id == outcome_id, Observation.id.not_in(superseded))
-        .order_by(Observation.measure_id, Observation.observed_on.desc(), Observation.id.desc())
-        .ext(distinct_on(Observation.measure_id))
-    )
-    return {row.measure_id: row for row in await db.scalars(statement)}
-
-
 async def view(db: AsyncSession, actor: Actor, outcome: Outcome) -> OutcomeView:
     """The whole outcome: measures with progress, and the ledger's sums; the buyer's own people see who is in the team."""
     await db.flush()
-    rows = await db.scalars(select(Measure).where(Measure.outcome_id == outcome.id).order_by(Measure.number))
-    latest = await _latest_observations(db, outcome.id)
-    measures = []
-    for row in rows:
-        seen = latest.get(row.id)
-        progress = rules.progress(row.baseline_value, row.target_value, seen.value if seen else None)
-        measures.append(MeasureView.of(row, seen, progress))
-    return OutcomeView.of(outcome, measures, await ledger(db, outcome), actor)
+    measures = await lists.measures_of(db, [outcome.id])
+    return OutcomeView.of(outcome, measures[outcome.id], await ledger(db, outcome), actor)
 
 
 async def ledger(db: AsyncSession, outcome: Outcome) -> LedgerView:
-    statement = (
-        select(LedgerEntry.kind, func.sum(LedgerEntry.delta))
-        .where(LedgerEntry.outcome_id == outcome.id)
-        .group_by(LedgerEntry.kind)
-    )
-    sums: dict[LedgerKind, Decimal] = {row[0]: row[1] for row in await db.execute(statement)}
-    zero = Decimal(0)
-
-    def money(amount: Decimal) -> Money:
-        return Money.of(amount, outcome.currency)
-
-    committed = sums.get(LedgerKind.COMMITTED, zero)
-    return LedgerView(
-        committed=money(committed),
-        accepted=money(sums.get(LedgerKind.ACCEPTED, zero)),
-        paid=money(sums.get(LedgerKind.PAID, zero)),
-        uncommitted=money(outcome.envelope - committed),
-    )
+    return lists.ledger_of(outcome, await lists.sums_of(db, [outcome.id]))
 
 
 async def commit_to(db: AsyncSession, outcome: Outcome, lot_id: UUID, amount: Decimal, reason: str) -> None:

@@ -1,14 +1,10 @@
 """What anyone may see, whoever asks: every list here is read as a caller without a token would read it."""
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -20,16 +16,13 @@ from procure.contracts.rules import ContractStatus
 from procure.contracts.service import public_contracts
 from procure.kit import clock
 from procure.kit.actor import ANYONE
-from procure.kit.money import Money
 from procure.kit.paging import Paging, after
 from procure.lots.models import Lot, status_now
 from procure.lots.rules import LotStatus
 from procure.lots.service import visible_lots
-from procure.outcomes import rules as outcome_rules
+from procure.outcomes import lists as outcome_lists
 from procure.outcomes import service as outcomes
-from procure.outcomes.models import LedgerEntry, Measure, Observation, Outcome
-from procure.outcomes.rules import LedgerKind, OutcomeStatus
-from procure.outcomes.schemas import LedgerView, MeasureView
+from procure.outcomes.rules import OutcomeStatus
 from procure.register.schemas import ContractEntry, OutcomeEntry
 
 FRONT_PAGE_ROWS = 10
@@ -68,52 +61,9 @@ async def list_outcomes(
     """Outcomes that were activated, newest first, each with its progress and spend; four statements for a whole page."""
     rows = await outcomes.list_outcomes(db, ANYONE, paging, buyer_id=buyer_id, status=status)
     ids = [row.id for row in rows]
-    measures = await _measures(db, ids)
-    sums = await _sums(db, ids)
-    return [OutcomeEntry.of(row, measures[row.id], _ledger(row, sums)) for row in rows]
-
-
-async def _measures(db: AsyncSession, outcome_ids: Collection[UUID]) -> dict[UUID, list[MeasureView]]:
-    """By outcome, each measure with what was last seen of it."""
-    latest = await _latest_observations(db, outcome_ids)
-    rows = select(Measure).where(Measure.outcome_id.in_(outcome_ids)).order_by(Measure.outcome_id, Measure.number)
-    found: dict[UUID, list[MeasureView]] = defaultdict(list)
-    for row in await db.scalars(rows):
-        seen = latest.get(row.id)
-        progress = outcome_rules.progress(row.baseline_value, row.target_value, seen.value if seen else None)
-        found[row.outcome_id].append(MeasureView.of(row, seen, progress))
-    return found
-
-
-async def _latest_observations(db: AsyncSession, outcome_ids: Collection[UUID]) -> dict[UUID, Observation]:
-    """By measure, the last seen value that no other observation supersedes."""
-    of_these = Observation.outcome_id.in_(outcome_ids)
-    superseded = select(Observation.supersedes_id).where(of_these, Observation.supersedes_id.is_not(None))
-    statement = (
-        select(Observation)
-        .where(of_these, Observation.id.not_in(superseded))
-        .order_by(Observation.measure_id, Observation.observed_on.desc(), Observation.id.desc())
-        .ext(distinct_on(Observation.measure_id))
-    )
-    return {row.measure_id: row for row in await db.scalars(statement)}
-
-
-async def _sums(db: AsyncSession, outcome_ids: Collection[UUID]) -> dict[tuple[UUID, LedgerKind], Decimal]:
-    key = (LedgerEntry.outcome_id, LedgerEntry.kind)
-    statement = select(*key, func.sum(LedgerEntry.delta)).where(LedgerEntry.outcome_id.in_(outcome_ids)).group_by(*key)
-    return {(outcome_id, kind): amount for outcome_id, kind, amount in await db.execute(statement)}
-
-
-def _ledger(row: Outcome, sums: dict[tuple[UUID, LedgerKind], Decimal]) -> LedgerView:
-    committed, accepted, paid = (
-        sums.get((row.id, kind), Decimal(0)) for kind in (LedgerKind.COMMITTED, LedgerKind.ACCEPTED, LedgerKind.PAID)
-    )
-    return LedgerView(
-        committed=Money.of(committed, row.currency),
-        accepted=Money.of(accepted, row.currency),
-        paid=Money.of(paid, row.currency),
-        uncommitted=Money.of(row.envelope - committed, row.currency),
-    )
+    measures = await outcome_lists.measures_of(db, ids)
+    sums = await outcome_lists.sums_of(db, ids)
+    return [OutcomeEntry.of(row, measures[row.id], outcome_lists.ledger_of(row, sums)) for row in rows]
 
 
 async def list_awards(

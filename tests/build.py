@@ -180,6 +180,12 @@ def outcome_document(council: Council, **changes: Any) -> dict[str, Any]:
     return document | changes
 
 
+def estimate_document(amount: str, **changes: Any) -> dict[str, Any]:
+    """A proposal to test less than the envelope."""
+    document = {"kind": "estimate", "amount": {"amount": amount, "currency": "GBP"}}
+    return document | {"reason": "The second half is another need, which others will meet."} | changes
+
+
 async def active_outcome(db: AsyncSession, council: Council, **changes: Any) -> Outcome:
     draft = convert(outcome_document(council, **changes), OutcomeDraft)
     outcome = await outcomes.draft(db, council.officer, draft)

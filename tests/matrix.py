@@ -9,7 +9,7 @@ token (401). 404: not theirs to know of, and told in the same words as what is n
 """
 
 TABLE = """
-activateOutcome
+activateOutcome approveProposal
     404: elsewhere.approver
     budget-holder-needed: buyer.approver
     person-needed: system
@@ -27,7 +27,8 @@ answerEnquiry continueContract draftNextLot drawUpContract recordAwardNotice rev
     may: buyer.officer system
     404: elsewhere.officer
 
-approveAward cancelLot endOutcome endWithoutAward openLot publishLot refuseAward withdrawAward
+approveAward cancelLot endOutcome endWithoutAward openLot publishLot refuseAward refuseProposal
+withdrawAward
     may: buyer.approver
     404: elsewhere.approver
     person-needed: system
@@ -54,6 +55,11 @@ decideDeliverable
     404: elsewhere.service_owner
     person-needed: system
 
+makeProposal
+    may: buyer.officer
+    404: elsewhere.officer
+    person-needed: system
+
 draftOutcome
     may: buyer.officer elsewhere.officer system
 
@@ -66,9 +72,9 @@ getAssessment
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
 confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getLotTimeline getOutcome
-getOutcomeTimeline getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion listAwardActions listAwards
+getProposal getOutcomeTimeline getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion listAwardActions listAwards
 listChanges listCheckpoints listEnquiries listEnquiryActions listLotActions listLots listObservations
-listOutcomeActions listOutcomes proveConsistency registerAwards registerContracts registerLots registerOutcomes
+listOutcomeActions listOutcomes listProposals listSiblings proveConsistency registerAwards registerContracts registerLots registerOutcomes
 registerSupplier streamChanges
     may: everyone
 

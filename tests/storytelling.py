@@ -285,7 +285,11 @@ async def outcome(story: Story) -> str:
     active = await story.play("activateOutcome", council.budget_holder, **place)
     story.let(OUTCOME, made["id"])
     story.let(MEASURE, active["measures"][0]["id"])
-    for name in ("getOutcome", "listOutcomes"):
+    for act, decider in (("refuse", council.approver), ("approve", council.budget_holder)):
+        proposal = await story.play("makeProposal", council.officer, **place)
+        await story.play("getProposal", proposal_id=proposal["id"], **place)
+        await story.play(f"{act}Proposal", decider, proposal_id=proposal["id"], **place)
+    for name in ("getOutcome", "listOutcomes", "listProposals", "listSiblings"):
         await story.play(name, **place)
     await story.play("listOutcomeActions", council.officer, **place)
     return str(made["id"])

@@ -52,7 +52,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_outcome_proposals_open",
         "outcome_proposals",
-        ["outcome_id", "kind"],
+        ["outcome_id"],
         unique=True,
         postgresql_where=sa.text("status = 'open'"),
     )

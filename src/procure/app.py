@@ -75,6 +75,7 @@ from procure.lots.controllers import LotController
 from procure.mail.service import post_of
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
+from procure.outcomes.proposals.controllers import ProposalController
 from procure.register.controllers import RegisterController, register_page
 from procure.sandbox import service as sandbox
 from procure.sandbox.controllers import SandboxController, TimeController
@@ -112,6 +113,7 @@ ROUTES: list[ControllerRouterHandler] = [
     MeController,
     OpeningController,
     OutcomeController,
+    ProposalController,
     PersonController,
     RegisterController,
     RegistrationController,

@@ -23,6 +23,7 @@ from procure.journal.documents import COLUMNS
 from procure.journal.verification import BusinessRow, Signed
 from procure.kit.canonical import canonical
 from procure.kit.db import make_engine
+from procure.outcomes import models as outcomes
 
 #: Rows that are fetched at once: memory does not grow with the journal.
 FETCH = 2000
@@ -51,6 +52,7 @@ VOUCHED: dict[str, Vouched] = {
     "invoice": Vouched(select(finance.Invoice), finance.facts),
     "order": Vouched(select(finance.Order), finance.facts),
     "payment": Vouched(select(finance.Payment), finance.facts),
+    "proposal": Vouched(select(outcomes.Proposal), outcomes.facts),
 }
 
 _ENTRIES = f"""

@@ -131,12 +131,14 @@ WITHOUT_KEY = {
         "addInvitation",
         "addMember",
         "answerEnquiry",
+        "approveProposal",
         "askEnquiry",
         "cancelLot",
         "changeNextStep",
     ),
     *("completeContract", "concludeEvaluation", "continueContract", "declareInterests", "draftLot", "draftNextLot"),
     *("draftOutcome", "drawUpContract", "endMembership", "endOutcome", "giveRetrospective", "lockScores"),
+    *("makeProposal", "refuseProposal"),
     *(
         "observeMeasure",
         "openLot",
@@ -182,6 +184,7 @@ def test_what_honours_a_key_works_in_the_session_that_keeps_its_reply(
 #: What a person approves or edits on having read it, and whose tag says that: nothing else is refused for want of one.
 ON_SIGHT = {
     "activateOutcome": "outcome",
+    "approveProposal": "proposal",
     "approveAward": "award",
     "decideDeliverable": "deliverable",
     "openLot": "lot",

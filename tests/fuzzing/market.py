@@ -52,7 +52,9 @@ from procure.kit.settings import Settings
 from procure.lots.models import Lot
 from procure.organisations.models import Organisation
 from procure.outcomes import service as outcomes
-from procure.outcomes.models import Outcome
+from procure.outcomes.models import Outcome, Proposal
+from procure.outcomes.proposals import service as proposals
+from procure.outcomes.proposals.schemas import ProposalDraft
 from procure.outcomes.schemas import OutcomeDraft
 from procure.policy.working_days import local_day
 from procure.vault.strongbox import STRONGBOX, Strongbox
@@ -168,12 +170,15 @@ async def beginning(at: Market, passer_by: Actor) -> None:
     db, buyer = at.db, at.buyer
     drafted = await outcomes.draft(db, buyer.officer, convert(build.outcome_document(buyer), OutcomeDraft))
     active = await build.active_outcome(db, buyer)
+    draft = convert(build.estimate_document("12000.00"), ProposalDraft)
+    proposed = await build.active_outcome(db, buyer)
+    await proposals.propose(db, buyer.officer, proposed.id, draft)
     lot = await build.drafted_lot(db, buyer)
     published = [await build.published_lot(db, buyer, at.vault) for _ in range(2)]
     await at.bid_on(published[0])
     asked = [await enquiries.ask(db, passer_by, published[0].id, EnquiryDraft("May we come?")) for _ in range(2)]
     await enquiries.answer(db, buyer.officer, asked[1].id, EnquiryAnswer("Yes."))
-    await at.show(drafted, active, lot, *published, *asked)
+    await at.show(drafted, active, proposed, lot, *published, *asked)
 
 
 async def told(at: Market, settings: Settings) -> None:
@@ -234,6 +239,8 @@ async def parts_of(at: Market, path: str) -> AsyncGenerator[str]:
         case ["outcomes", id_]:
             for measure in await build.measure_ids(at.db, await at.db.get_one(Outcome, UUID(id_))):
                 yield f"{path}/measures/{measure}"
+            for made in await at.db.scalars(select(Proposal.id).where(Proposal.outcome_id == UUID(id_))):
+                yield f"{path}/proposals/{made}"
         case [*_, "clients", id_]:
             for one in await at.db.scalars(select(Credential).where(Credential.client_id == UUID(id_))):
                 yield f"{path}/{'secrets' if one.kind == CredentialKind.SECRET else 'keys'}/{one.id}"

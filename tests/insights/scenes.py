@@ -24,6 +24,7 @@ from build import (
     covered_lot,
     decided_deliverable,
     drafted_lot,
+    estimate_document,
     evaluated_lot,
     iteration_document,
     lot_document,
@@ -87,6 +88,8 @@ from procure.lots.schemas import Notice
 from procure.organisations import service as organisations
 from procure.outcomes import service as outcomes
 from procure.outcomes.models import Outcome
+from procure.outcomes.proposals import service as proposals
+from procure.outcomes.proposals.schemas import ProposalDraft
 from procure.outcomes.schemas import EndDecision, OutcomeDraft
 from procure.policy.working_days import local_day
 from procure.vault.keyring import FileKeyring
@@ -227,6 +230,9 @@ async def from_need_to_bids(at: Scene) -> AsyncGenerator[str]:
     yield "outcome drafted"
     await outcomes.activate(db, buyer.budget_holder, outcome.id)
     yield "outcome active"
+    async with at.aside():
+        await proposals.propose(db, buyer.officer, outcome.id, convert(estimate_document("12000.00"), ProposalDraft))
+        yield "estimate proposed"
     at.people.pop("budget holder")
     lot = await drafted_lot(db, buyer, outcome)
     await at.show(lot, only=True)
@@ -643,6 +649,7 @@ BODIES: dict[str, Body] = {
     "endOutcome": _always({"status": "abandoned", **REASON}),
     "endWithoutAward": _always(REASON),
     "giveRetrospective": _always({"learned": "One letter is enough."}),
+    "makeProposal": _always({"kind": "envelope", "amount": _money(Decimal(999_999)), **REASON}),
     "observeMeasure": _observe,
     "openLot": _open,
     "placeOrder": _order,
@@ -653,6 +660,7 @@ BODIES: dict[str, Body] = {
     "recordPayment": _payment,
     "recordScores": _scores,
     "refuseAward": _always(REASON),
+    "refuseProposal": _always(REASON),
     **{
         f"{act}{noun}": _always(REASON)
         for act in ("reinstate", "suspend")

@@ -108,6 +108,7 @@ NEXT = {
     "activateOutcome",
     "answerEnquiry",
     "approveAward",
+    "approveProposal",
     "completeContract",
     "concludeEvaluation",
     "decideDeliverable",
@@ -199,6 +200,7 @@ def test_every_act_on_a_resource_is_told_of(app: Litestar) -> None:
 TOLD = set(BODIES) | {
     "activateOutcome",
     "approveAward",
+    "approveProposal",
     "concludeEvaluation",
     "draftNextLot",
     "drawUpContract",

@@ -11,12 +11,25 @@ from procure.kit.errors import Faults
 from procure.outcomes import rules
 from procure.outcomes.errors import (
     EnvelopeExceeded,
+    EstimateExceeded,
     OutcomeInvalid,
     OutcomeNotActive,
     OutcomeNotDraft,
     OutcomeStillCommitted,
 )
-from procure.outcomes.rules import ENDED, NEXT, BudgetShare, Direction, OutcomeStatus
+from procure.outcomes.proposals import rules as proposal_rules
+from procure.outcomes.proposals.errors import ProposalDecided, ProposalInvalid
+from procure.outcomes.rules import (
+    ENDED,
+    NEXT,
+    PROPOSAL_NEXT,
+    BudgetShare,
+    Direction,
+    OutcomeStatus,
+    ProposalKind,
+    ProposalStatus,
+    Room,
+)
 
 S = OutcomeStatus
 BASE, TARGET = date(2026, 1, 1), date(2027, 1, 1)
@@ -234,12 +247,102 @@ def test_the_next_look_is_the_first_day_set_that_nothing_was_seen_since(
 amounts = st.decimals("0", "1000000", places=2)
 
 
-@given(committed=amounts, delta=st.decimals("-1000000", "1000000", places=2), envelope=amounts)
+@given(
+    committed=amounts,
+    delta=st.decimals("-1000000", "1000000", places=2),
+    envelope=amounts,
+    estimate=st.none() | amounts,
+)
 def test_a_commitment_fits_or_is_refused_and_giving_back_always_fits(
-    committed: Decimal, delta: Decimal, envelope: Decimal
+    committed: Decimal, delta: Decimal, envelope: Decimal, estimate: Decimal | None
 ) -> None:
-    if delta <= 0 or committed + delta <= envelope:
-        rules.check_commitment(committed, delta, envelope)
+    room = Room(envelope=envelope, estimate=estimate, committed=committed, vat_rate=Decimal(20))
+    if delta <= 0 or committed + delta <= min(envelope, room.tested):
+        room.check(delta)
     else:
-        with pytest.raises(EnvelopeExceeded):
-            rules.check_commitment(committed, delta, envelope)
+        with pytest.raises(EnvelopeExceeded if committed + delta > envelope else EstimateExceeded):
+            room.check(delta)
+
+
+def test_a_refusal_tells_every_sum_net_and_with_vat() -> None:
+    room = Room(
+        envelope=Decimal("24000.00"),
+        estimate=Decimal("20000.00"),
+        committed=Decimal("15000.00"),
+        vat_rate=Decimal("20.00"),
+    )
+    with pytest.raises(EnvelopeExceeded) as caught:
+        room.check(Decimal("10000.01"))
+    assert caught.value.detail == (
+        "The envelope is 24000.00 (28800.00 with VAT), of which 15000.00 (18000.00 with VAT) is committed; "
+        "10000.01 (12000.01 with VAT) more would make 25000.01 (30000.01 with VAT), "
+        "which is 1000.01 (1200.01 with VAT) too much."
+    )
+    with pytest.raises(EstimateExceeded) as tested:
+        room.check(Decimal("5000.01"))
+    assert tested.value.detail.startswith("The tested estimate is 20000.00 (24000.00 with VAT), of which 15000.00 (")
+    room.check(Decimal("5000.00"))
+
+
+ROOM = Room(envelope=Decimal(100), estimate=Decimal(80), committed=Decimal(40), vat_rate=Decimal(20))
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "currency", "lines", "faults"),
+    [
+        ("envelope", "120", "GBP", ["120"], []),
+        ("envelope", "40", "GBP", ["40"], []),
+        ("envelope", "39.99", "GBP", ["39.99"], ["/amount/amount below-committed"]),
+        ("envelope", "100", "GBP", ["100"], ["/amount/amount as-before"]),
+        ("envelope", "120", "GBP", [], ["/budget_lines missing"]),
+        ("envelope", "120", "GBP", ["100"], ["/budget_lines sum"]),
+        ("estimate", "60", "GBP", [], []),
+        ("estimate", "100", "GBP", [], []),
+        ("estimate", "80", "GBP", [], ["/amount/amount as-before"]),
+        ("estimate", "100.01", "GBP", [], ["/amount/amount beyond-envelope"]),
+        (
+            "estimate",
+            "0",
+            "EUR",
+            ["1"],
+            ["/amount/currency currency", "/amount/amount amount-zero", "/budget_lines not-of-estimate"],
+        ),
+    ],
+)
+def test_what_is_proposed_is_something_else_that_has_room_for_what_is_committed(
+    kind: str, amount: str, currency: str, lines: list[str], faults: list[str]
+) -> None:
+    def check() -> None:
+        proposal_rules.check_proposal(
+            ProposalKind(kind),
+            Decimal(amount),
+            currency,
+            ROOM,
+            [share(one) for one in lines],
+            outcome_currency="GBP",
+            has_lines=True,
+        )
+
+    if not faults:
+        check()
+        return
+    with pytest.raises(ProposalInvalid) as caught:
+        check()
+    assert [f"{one.pointer} {one.code}" for one in caught.value.faults] == faults
+
+
+@pytest.mark.parametrize(("kind", "fact"), [("envelope", EnvelopeExceeded), ("estimate", EstimateExceeded)])
+def test_nothing_is_put_below_what_is_committed(kind: str, fact: type[Exception]) -> None:
+    ROOM.check_holds(ProposalKind(kind), Decimal(40))
+    with pytest.raises(fact):
+        ROOM.check_holds(ProposalKind(kind), Decimal("39.99"))
+
+
+@pytest.mark.parametrize("status", ProposalStatus)
+def test_a_proposal_is_decided_once(status: ProposalStatus) -> None:
+    if status is ProposalStatus.OPEN:
+        proposal_rules.check_open(status)
+    else:
+        assert not PROPOSAL_NEXT[status]
+        with pytest.raises(ProposalDecided):
+            proposal_rules.check_open(status)

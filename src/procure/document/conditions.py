@@ -23,6 +23,7 @@ READS = {
     "outcome": "getOutcome",
     "panel": "getPanel",
     "person": "getPerson",
+    "proposal": "getProposal",
     "scores": "getScores",
     "webhook": "getWebhook",
 }

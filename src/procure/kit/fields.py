@@ -47,6 +47,8 @@ OwnAddress = Annotated[str, Meta(pattern=r"^https?://\S+$", max_length=2000)]
 
 #: A plain amount of money, net unless its name says `gross`; the currency stands beside it.
 Amount = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,2})?$", max_length=15)]
+#: A rate in percent, as a plain decimal string.
+Percent = Annotated[str, Meta(pattern=r"^[0-9]{1,3}(\.[0-9]{1,2})?$", max_length=6)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 #: Of a row: raised by one with each change.
 Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]

@@ -23,7 +23,7 @@ from procure.lots.errors import (
 )
 from procure.lots.rules import LotStatus, Phase
 from procure.lots.schemas import Cancellation, LotDraft, LotPatch, LotSummary, LotView, Notice
-from procure.outcomes.errors import EnvelopeExceeded, OutcomeNotActive, OutcomeNotFound
+from procure.outcomes.errors import EnvelopeExceeded, EstimateExceeded, OutcomeNotActive, OutcomeNotFound
 from procure.policy.errors import NoPolicyInForce
 from procure.vault.keys import Opener
 
@@ -133,6 +133,7 @@ class LotController(Controller):
             NoticeMissing,
             WindowTooShort,
             EnvelopeExceeded,
+            EstimateExceeded,
             LotInvalid,
         ),
         **requires(Scope.LOTS_PUBLISH, must_have_seen="lot"),

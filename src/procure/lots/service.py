@@ -110,7 +110,7 @@ async def draft(db: AsyncSession, actor: Actor, data: LotDraft) -> Lot:
 
 
 async def _new_lot(db: AsyncSession, actor: Actor, outcome: Outcome, data: LotDraft, now: datetime) -> Lot:
-    policy = await policy_for(db, outcome.buyer_id, outcome.envelope, now)
+    policy = await policy_for(db, outcome.buyer_id, outcome.tested, now)
     number = await db.scalar(reference_numbers)
     so_far = await db.scalar(select(func.count()).select_from(Lot).where(Lot.outcome_id == outcome.id))
     return Lot(
@@ -224,7 +224,7 @@ def _prepare(actor: Actor, lot: Lot) -> None:
 
 async def _judge(db: AsyncSession, outcome: Outcome, lot: Lot, now: datetime) -> None:
     """Put the policy of today on a draft, and judge its content by it."""
-    lot.policy = await policy_for(db, outcome.buyer_id, outcome.envelope, now)
+    lot.policy = await policy_for(db, outcome.buyer_id, outcome.tested, now)
     lot.band = lot.policy.band
     rules.check_content(lot.offer, lot.policy.limits)
 

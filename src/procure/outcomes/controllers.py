@@ -30,6 +30,7 @@ from procure.outcomes.schemas import (
     OutcomePatch,
     OutcomeSummary,
     OutcomeView,
+    SiblingView,
 )
 
 
@@ -60,10 +61,28 @@ class OutcomeController(Controller):
         **public(),
     )
     async def read(self, db: Db, actor: Caller, seen: AsSeen, outcome_id: FromPath[UUID]) -> OutcomeView:
-        """An outcome with its measures' progress and the sums committed, accepted and paid. Who is in the team is the buyer's to see."""
+        """An outcome with its measures' progress, the sums committed, accepted and paid, and the estimate that decides its band.
+
+        Who is in the team is the buyer's to see.
+        """
         outcome = await service.find_outcome(db, actor, outcome_id)
         await service.check_seen(db, actor, seen, outcome)
         return await service.view(db, actor, outcome)
+
+    @get(
+        "/{outcome_id:uuid}/siblings",
+        operation_id="listSiblings",
+        summary="List outcomes that may be the same need",
+        responses=problems(OutcomeNotFound),
+        **public(),
+    )
+    async def siblings(self, db: Db, actor: Caller, page: PageAsked, outcome_id: FromPath[UUID]) -> Page[SiblingView]:
+        """Other outcomes of the buyer of the same CPV group (the code's first three digits) at the same time, with the evidence.
+
+        Bought one beside the other they would each stay below what they reach together.
+        """
+        rows = await service.list_siblings(db, actor, outcome_id, page)
+        return page_of(rows, page, lambda row: row[0], lambda row: Position(row[1], row[0].id))
 
     @post(
         "/",

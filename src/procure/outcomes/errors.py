@@ -40,7 +40,7 @@ class OutcomeStillCommitted(Conflict):
 
 
 class BudgetHolderNeeded(Forbidden):
-    """Only an approver who holds the budget activates an outcome."""
+    """Only an approver who holds the budget activates an outcome, or changes its envelope or estimate."""
 
     slug, title = "budget-holder-needed", "A budget holder is needed"
 
@@ -49,6 +49,12 @@ class EnvelopeExceeded(Conflict):
     """The commitments would be more than the envelope, whoever else is committing at the same time."""
 
     slug, title = "envelope-exceeded", "Envelope exceeded"
+
+
+class EstimateExceeded(Conflict):
+    """The commitments would be more than what was tested, by which the band was chosen: all of the need has to be tested first."""
+
+    slug, title = "estimate-exceeded", "Tested estimate exceeded"
 
 
 class ObservationInvalid(Invalid):

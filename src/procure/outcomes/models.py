@@ -92,6 +92,11 @@ class Outcome(Versioned, Base):
     end_reason: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
+    @property
+    def tested(self) -> Decimal:
+        """What decides the band (net): the envelope, or what is tested of it."""
+        return self.envelope if self.estimate is None else self.estimate
+
     measures: Mapped[list["Measure"]] = relationship(lazy="raise", order_by="Measure.number")
 
     def move_to(self, status: OutcomeStatus) -> None:
@@ -147,8 +152,8 @@ class Proposal(Versioned, Base):
     __tablename__ = "outcome_proposals"
     __table_args__ = (
         Index("ix_outcome_proposals_outcome_id", "outcome_id", "proposed_at", "id"),
-        # One of a kind is open at a time.
-        Index("uq_outcome_proposals_open", "outcome_id", "kind", unique=True, postgresql_where=text("status = 'open'")),
+        # One is open at a time.
+        Index("uq_outcome_proposals_open", "outcome_id", unique=True, postgresql_where=text("status = 'open'")),
         CheckConstraint("amount > 0", name="amount"),
     )
 

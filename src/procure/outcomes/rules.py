@@ -7,10 +7,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
 from procure.kit.errors import Faults
-from procure.kit.money import total
+from procure.kit.money import gross, total
 from procure.outcomes.errors import (
     BudgetHolderNeeded,
     EnvelopeExceeded,
+    EstimateExceeded,
     OutcomeInvalid,
     OutcomeNotActive,
     OutcomeNotDraft,
@@ -112,7 +113,7 @@ def check_active(status: OutcomeStatus) -> None:
 
 def check_budget_holder(*, holds_budget: bool) -> None:
     if not holds_budget:
-        raise BudgetHolderNeeded("An approver who holds the budget has to activate an outcome.")
+        raise BudgetHolderNeeded("An approver who holds the budget has to do this.")
 
 
 def check_endable(status: OutcomeStatus) -> None:
@@ -232,12 +233,43 @@ def check_outcome(faults: Faults, envelope: Decimal, disciplines: list[str], sta
     faults.raise_any(OutcomeInvalid)
 
 
-def check_commitment(committed: Decimal, delta: Decimal, envelope: Decimal) -> None:
-    """Commitments never exceed the envelope. Read `committed` after the outcome's lock."""
-    if delta > 0 and committed + delta > envelope:
-        raise EnvelopeExceeded(
-            f"The envelope is {envelope:f}, of which {committed:f} is committed; {delta:f} more does not fit."
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What may be committed (net): read it after the outcome's lock. `vat_rate`, in percent, is for what a refusal tells."""
+
+    envelope: Decimal
+    committed: Decimal
+    vat_rate: Decimal
+    #: Where less than the envelope is tested.
+    estimate: Decimal | None = None
+
+    @property
+    def tested(self) -> Decimal:
+        return self.envelope if self.estimate is None else self.estimate
+
+    def check(self, delta: Decimal) -> None:
+        """Commitments pass neither the envelope nor the estimate that the band was chosen by; giving back always fits."""
+        if delta <= 0:
+            return
+        after = self.committed + delta
+        for limit, name, fact in (
+            (self.envelope, "envelope", EnvelopeExceeded),
+            (self.tested, "tested estimate", EstimateExceeded),
+        ):
+            if after > limit:
+                raise fact(
+                    f"The {name} is {self._told(limit)}, of which {self._told(self.committed)} is committed; "
+                    f"{self._told(delta)} more would make {self._told(after)}, which is {self._told(after - limit)} too much."
+                )
+
+    def check_holds(self, kind: ProposalKind, amount: Decimal) -> None:
+        """Whether what is committed fits into another envelope or estimate."""
+        if self.committed > amount:
+            fact = EnvelopeExceeded if kind is ProposalKind.ENVELOPE else EstimateExceeded
+            raise fact(f"{self._told(self.committed)} is committed: the {kind} can't be {self._told(amount)}.")
+
+    def _told(self, net: Decimal) -> str:
+        return f"{net:f} ({gross(net, self.vat_rate):f} with VAT)"
 
 
 def progress(baseline: Decimal, target: Decimal, latest: Decimal | None) -> Decimal | None:

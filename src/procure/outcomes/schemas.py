@@ -10,12 +10,13 @@ from msgspec import UNSET, Meta, UnsetType
 
 from procure.kit.actor import Actor
 from procure.kit.etags import tag_of
-from procure.kit.fields import Cpv, Instant, ItemKey, Line, Link, Name, Paragraph, Quantity, Reference
+from procure.kit.fields import Count, Cpv, Instant, ItemKey, Line, Link, Name, Paragraph, Percent, Quantity, Reference
 from procure.kit.money import Money
 from procure.organisations.schemas import Party
 from procure.outcomes import rules
-from procure.outcomes.models import BudgetLine, Measure, Observation, Option, Outcome
-from procure.outcomes.rules import Direction, OutcomeStatus, Standing, Trend
+from procure.outcomes.models import BudgetLine, Measure, Observation, Option, Outcome, Proposal
+from procure.outcomes.rules import Direction, OutcomeStatus, ProposalKind, ProposalStatus, Standing, Trend
+from procure.policy.rules import Band
 
 #: How far from the baseline to the target, as a decimal string: 0 none of it, 1 all of it, to four places.
 Progress = Annotated[str, Meta(pattern=r"^-?[0-9]{1,40}\.[0-9]{4}$", max_length=46)]
@@ -262,6 +263,102 @@ class LedgerView(msgspec.Struct, frozen=True, kw_only=True):
     uncommitted: Money
 
 
+class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
+    """Another envelope or estimate (net), why, and what became of it. `…_as` is what they know, or their role: never a name."""
+
+    id: UUID
+    outcome_id: UUID
+    kind: ProposalKind
+    status: ProposalStatus
+    amount: Money
+    amount_before: Money
+    budget_lines: BudgetLines
+    reason: Paragraph
+    proposed_as: Name
+    proposed_at: Instant
+    decided_as: Name | None
+    decided_at: Instant | None
+    decision_reason: Paragraph | None
+
+    @classmethod
+    def of(cls, row: Proposal) -> "ProposalView":
+        return cls(
+            id=row.id,
+            outcome_id=row.outcome_id,
+            kind=row.kind,
+            status=row.status,
+            amount=Money.of(row.amount, row.currency),
+            amount_before=Money.of(row.amount_before, row.currency),
+            budget_lines=row.budget_lines,
+            reason=row.reason,
+            proposed_as=row.proposed_as,
+            proposed_at=row.proposed_at,
+            decided_as=row.decided_as,
+            decided_at=row.decided_at,
+            decision_reason=row.decision_reason,
+        )
+
+    @property
+    def etag(self) -> str:
+        """It moves once, when it is decided."""
+        return tag_of(ProposalView, self.id, self.status)
+
+
+class EstimateView(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides the rules that hold for the outcome's lots: the most that it could come to, and the band that this reaches today.
+
+    It is the envelope, or less where another person has approved the reason (`proposal`): then commitments never pass it.
+    `…gross` includes VAT at today's `vat_rate`, in percent. These and `band` are null while no policy is in force.
+    """
+
+    net: Money
+    gross: Money | None
+    committed_gross: Money | None
+    envelope_gross: Money | None
+    vat_rate: Percent | None
+    band: Band | None
+    proposal: ProposalView | None
+
+
+class SiblingsView(msgspec.Struct, frozen=True, kw_only=True):
+    """How many other outcomes of the buyer are of the same CPV group at the same time, and what all of them come to with this one.
+
+    They may be one need: then they are one estimate. `gross` includes VAT, `band` is the one that it would reach.
+    """
+
+    count: Count
+    net: Money
+    gross: Money | None
+    band: Band | None
+
+
+class SiblingView(msgspec.Struct, frozen=True, kw_only=True):
+    """Another outcome that may be the same need. `value` is its envelope, or what it came to once it has ended (net).
+
+    It runs from its activation until its end; one that is active, until its last target or today, whichever is later. `together_gross`
+    is what the two come to, VAT included, and `band` the one that this would reach.
+    """
+
+    id: UUID
+    reference: Reference
+    title: Line
+    status: OutcomeStatus
+    cpv: Cpv
+    starts_on: date
+    ends_on: date
+    value: Money
+    together_gross: Money | None
+    band: Band | None
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown of an outcome that moves without its row: later steps, other outcomes and dated rules move it."""
+
+    ledger: LedgerView
+    estimate: EstimateView
+    siblings: SiblingsView
+
+
 class TeamMemberView(msgspec.Struct, frozen=True):
     """A discipline of the team. Who has it is for the buyer's own people; `person_id` is null for everybody else."""
 
@@ -270,7 +367,10 @@ class TeamMemberView(msgspec.Struct, frozen=True):
 
 
 class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
-    """An outcome with its measures, their progress, and what is committed, accepted and paid."""
+    """An outcome with its measures, their progress, what is committed, accepted and paid, and what decides the rules for its lots.
+
+    `open_proposal` is the other envelope or estimate that waits for approval, if one does.
+    """
 
     id: UUID
     reference: Reference
@@ -286,6 +386,9 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     cpv: Cpv | None
     measures: Annotated[list[MeasureView], Meta(max_length=20)]
     ledger: LedgerView
+    estimate: EstimateView
+    siblings: SiblingsView
+    open_proposal: ProposalView | None
     activated_at: Instant | None
     ended_at: Instant | None
     end_reason: Paragraph | None
@@ -293,7 +396,9 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
     @classmethod
-    def of(cls, row: Outcome, measures: list[MeasureView], ledger: LedgerView, actor: Actor) -> "OutcomeView":
+    def of(
+        cls, row: Outcome, measures: list[MeasureView], figures: Figures, waiting: Proposal | None, actor: Actor
+    ) -> "OutcomeView":
         is_own = actor.buyer_id == row.buyer_id
         return cls(
             id=row.id,
@@ -309,7 +414,10 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
             budget_lines=row.budget_lines,
             cpv=row.cpv,
             measures=measures,
-            ledger=ledger,
+            ledger=figures.ledger,
+            estimate=figures.estimate,
+            siblings=figures.siblings,
+            open_proposal=ProposalView.of(waiting) if waiting else None,
             activated_at=row.activated_at,
             ended_at=row.ended_at,
             end_reason=row.end_reason,
@@ -318,18 +426,19 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @classmethod
-    def tag(cls, outcome_id: UUID, version: int, ledger: LedgerView, *, names_team: bool) -> str:
-        """Of an outcome as it is shown to this caller. The ledger moves without the outcome: later steps write it."""
-        return tag_of(cls, outcome_id, version, ledger, names_team)
+    def tag(cls, outcome_id: UUID, version: int, figures: Figures, *, names_team: bool) -> str:
+        """Of an outcome as it is shown to this caller."""
+        return tag_of(cls, outcome_id, version, figures, names_team)
 
     @classmethod
-    def tag_for(cls, row: Outcome, ledger: LedgerView, actor: Actor) -> str:
-        return cls.tag(row.id, row.version, ledger, names_team=bool(row.team) and actor.buyer_id == row.buyer_id)
+    def tag_for(cls, row: Outcome, figures: Figures, actor: Actor) -> str:
+        return cls.tag(row.id, row.version, figures, names_team=bool(row.team) and actor.buyer_id == row.buyer_id)
 
     @property
     def etag(self) -> str:
         names_team = any(one.person_id is not None for one in self.team)
-        return self.tag(self.id, self.version, self.ledger, names_team=names_team)
+        figures = Figures(ledger=self.ledger, estimate=self.estimate, siblings=self.siblings)
+        return self.tag(self.id, self.version, figures, names_team=names_team)
 
 
 class OutcomeSummary(msgspec.Struct, frozen=True, kw_only=True):

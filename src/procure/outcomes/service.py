@@ -1,6 +1,7 @@
 """The officer's and budget holder's verbs on outcomes, and the ledger that lots and contracts write."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -42,10 +43,11 @@ from procure.outcomes.models import (
     Observation,
     Option,
     Outcome,
+    Proposal,
     TeamMember,
     reference_numbers,
 )
-from procure.outcomes.rules import BudgetShare, LedgerKind, OutcomeStatus
+from procure.outcomes.rules import BudgetShare, LedgerKind, OutcomeStatus, ProposalStatus, Room
 from procure.outcomes.schemas import (
     EndDecision,
     LedgerView,
@@ -55,7 +57,11 @@ from procure.outcomes.schemas import (
     OutcomeDraft,
     OutcomePatch,
     OutcomeView,
+    SiblingsView,
+    SiblingView,
 )
+from procure.policy.service import vat_rate
+from procure.policy.working_days import local_day
 
 
 def visible_outcomes(actor: Actor) -> Select[Outcome]:
@@ -114,7 +120,7 @@ async def check_seen(db: AsyncSession, actor: Actor, seen: Seen, outcome: Outcom
     Raises ChangedSinceRead, and of a read NotModified.
     """
     if seen:
-        seen.check(OutcomeView.tag_for(outcome, await ledger(db, outcome), actor))
+        seen.check(OutcomeView.tag_for(outcome, await lists.figures_of(db, outcome), actor))
 
 
 async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
@@ -414,7 +420,27 @@ async def view(db: AsyncSession, actor: Actor, outcome: Outcome) -> OutcomeView:
     """The whole outcome: measures with progress, and the ledger's sums; the buyer's own people see who is in the team."""
     await db.flush()
     measures = await lists.measures_of(db, [outcome.id])
-    return OutcomeView.of(outcome, measures[outcome.id], await ledger(db, outcome), actor)
+    figures = await lists.figures_of(db, outcome)
+    return OutcomeView.of(outcome, measures[outcome.id], figures, await find_open_proposal(db, outcome.id), actor)
+
+
+async def find_open_proposal(db: AsyncSession, outcome_id: UUID) -> Proposal | None:
+    statement = select(Proposal).where(Proposal.outcome_id == outcome_id, Proposal.status == ProposalStatus.OPEN)
+    found: Proposal | None = await db.scalar(statement)
+    return found
+
+
+async def siblings(db: AsyncSession, outcome: Outcome) -> SiblingsView:
+    """Whether other outcomes of its buyer may be the same need, and what all of them come to."""
+    await db.flush()
+    return (await lists.figures_of(db, outcome)).siblings
+
+
+async def list_siblings(
+    db: AsyncSession, actor: Actor, outcome_id: UUID, paging: Paging
+) -> list[tuple[SiblingView, datetime]]:
+    outcome = await find_outcome(db, actor, outcome_id)
+    return await lists.list_siblings(db, outcome, paging)
 
 
 async def ledger(db: AsyncSession, outcome: Outcome) -> LedgerView:
@@ -424,26 +450,34 @@ async def ledger(db: AsyncSession, outcome: Outcome) -> LedgerView:
 async def commit_to(db: AsyncSession, outcome: Outcome, lot_id: UUID, amount: Decimal, reason: str) -> None:
     """Set what a lot commits of a *locked* outcome's envelope to `amount` (net).
 
-    More than before needs an active outcome with room for it: raises OutcomeNotActive, EnvelopeExceeded. Less is always taken.
+    More than before needs an active outcome with room for it: raises OutcomeNotActive, EnvelopeExceeded, EstimateExceeded.
+    Less is always taken.
     """
-    committed, so_far = await committed_so_far(db, outcome.id, lot_id)
+    so_far = await committed_by(db, outcome.id, lot_id)
     delta = amount - so_far
     if delta == 0:
         return
     if delta > 0:
         rules.check_active(outcome.status)
-    rules.check_commitment(committed, delta, outcome.envelope)
+        (await room_of(db, outcome)).check(delta)
     await _move(db, outcome.id, lot_id, LedgerKind.COMMITTED, delta, reason)
 
 
-async def committed_so_far(db: AsyncSession, outcome_id: UUID, lot_id: UUID) -> tuple[Decimal, Decimal]:
-    """What all lots commit of an outcome's envelope, and this lot of it (net)."""
+async def committed_by(db: AsyncSession, outcome_id: UUID, lot_id: UUID) -> Decimal:
+    """What this lot commits of its outcome's envelope (net)."""
     await db.flush()
-    of_outcome = (LedgerEntry.outcome_id == outcome_id, LedgerEntry.kind == LedgerKind.COMMITTED)
-    whole = func.coalesce(func.sum(LedgerEntry.delta), 0)
-    of_lot = func.coalesce(func.sum(LedgerEntry.delta).filter(LedgerEntry.lot_id == lot_id), 0)
-    committed, so_far = (await db.execute(select(whole, of_lot).where(*of_outcome))).one()
-    return committed, so_far
+    whole = select(func.coalesce(func.sum(LedgerEntry.delta), 0)).where(
+        LedgerEntry.outcome_id == outcome_id, LedgerEntry.kind == LedgerKind.COMMITTED, LedgerEntry.lot_id == lot_id
+    )
+    return (await db.scalars(whole)).one()
+
+
+async def room_of(db: AsyncSession, outcome: Outcome) -> Room:
+    """What may be committed of an outcome, and what is; true as long as it is locked."""
+    await db.flush()
+    committed = (await lists.sums_of(db, [outcome.id])).get((outcome.id, LedgerKind.COMMITTED), Decimal(0))
+    rate = await vat_rate(db, local_day(await clock.now(db)))
+    return Room(envelope=outcome.envelope, estimate=outcome.estimate, committed=committed, vat_rate=rate)
 
 
 async def add_spend(

@@ -1,5 +1,6 @@
 """Which rules hold for a buyer's outcome on a day."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -34,6 +35,17 @@ async def policy_for(db: AsyncSession, buyer_id: UUID, estimate_net: Decimal, no
         limits=await _limits(db, buyer_id, on),
         ceremony=row.ceremony,
     )
+
+
+async def bands_for(
+    db: AsyncSession, buyer_id: UUID, estimates_net: Sequence[Decimal], now: datetime
+) -> tuple[Decimal, list[Band]]:
+    """The rate of VAT in force, in percent, and the band that each of these estimates of a buyer's (net) reaches."""
+    on = local_day(now)
+    buyer = _in_force(await db.get(Organisation, buyer_id))
+    rate, rows = await vat_rate(db, on), await _bands(db, on)
+    is_central = buyer.is_central_government
+    return rate, [band_of(rows, gross(net, rate), is_central_government=is_central).band for net in estimates_net]
 
 
 async def vat_rate(db: AsyncSession, on: date) -> Decimal:

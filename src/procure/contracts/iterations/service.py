@@ -158,7 +158,7 @@ async def draft_next_lot(db: AsyncSession, actor: Actor, contract_id: UUID, *, s
     rules.check_next_lot(contract.next_step, contract.number, lot.further_iterations)
     rules.check_none_follows(await follower_of(db, lot.id))
     now = await clock.now(db)
-    policy = await policy_for(db, lot.buyer_id, outcome.envelope, now)
+    policy = await policy_for(db, lot.buyer_id, outcome.tested, now)
     days = rules.move_days(policy, lot.enquiries_close_at, lot.closes_at, now)
     return await lots.draft(db, actor, _next_draft(lot, days))
 

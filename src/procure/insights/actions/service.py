@@ -43,7 +43,8 @@ from procure.lots.rules import LotStatus
 from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
 from procure.outcomes.errors import OutcomeNotFound
-from procure.outcomes.models import Outcome
+from procure.outcomes.models import Outcome, Proposal
+from procure.outcomes.proposals import rules as proposal_rules
 from procure.policy.rules import Policy
 from procure.policy.service import policy_for
 
@@ -84,12 +85,31 @@ async def of_outcome(db: AsyncSession, actor: Actor, outcome_id: UUID) -> list[A
     endable = partial(outcome_rules.check_endable, outcome.status)
     settled = partial(outcome_rules.check_settled, unsettled)
     person = partial(require_person, actor)
+    waiting = await outcomes.find_open_proposal(db, outcome.id)
+    none_open = partial(proposal_rules.check_none_open, is_open=waiting is not None)
     return [
         Act("reviseOutcome", [mine, [draft]]),
         Act("activateOutcome", [mine, [person], [holds_budget, another, draft]]),
         Act("observeMeasure", [mine, [was_active]]),
+        Act("makeProposal", [mine, [person, active], [none_open]]),
+        *(await _deciding(db, actor, outcome, waiting) if waiting else ()),
         Act("endOutcome", [mine, [person, endable], [settled]]),
         Act("draftLot", [mine, [active]]),
+    ]
+
+
+async def _deciding(db: AsyncSession, actor: Actor, outcome: Outcome, waiting: Proposal) -> list[Act]:
+    """Of the proposal that waits."""
+    mine = own(outcome.buyer_id == actor.buyer_id, OutcomeNotFound)
+    another = partial(require_another, actor, [waiting.proposed_by])
+    holds_budget = partial(outcome_rules.check_budget_holder, holds_budget=actor.budget_holder)
+    person = partial(require_person, actor)
+    room = await outcomes.room_of(db, outcome)
+    fits = partial(room.check_holds, waiting.kind, waiting.amount)
+    place = {"proposal_id": str(waiting.id)}
+    return [
+        Act("approveProposal", [mine, [person], [holds_budget, another, _active(outcome)], [fits]], path=place),
+        Act("refuseProposal", [mine, [another]], path=place),
     ]
 
 
@@ -132,7 +152,7 @@ def _mine(actor: Actor, lot: Lot) -> list[Condition]:
 async def _before_publication(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> list[Act]:
     mine, draft = _mine(actor, lot), partial(lot_rules.check_draft, lot.status)
     outcome = await db.get_one(Outcome, lot.outcome_id)
-    policy, has_policy = await tried(policy_for(db, outcome.buyer_id, outcome.envelope, now))
+    policy, has_policy = await tried(policy_for(db, outcome.buyer_id, outcome.tested, now))
     stages: list[Sequence[Condition]] = [
         mine,
         [partial(require_another, actor, lot.prepared_by), draft],
@@ -165,8 +185,8 @@ def _publishable(lot: Lot, policy: Policy, now: datetime) -> Condition:
 
 
 async def _room(db: AsyncSession, outcome: Outcome, lot: Lot) -> Condition:
-    committed, so_far = await outcomes.committed_so_far(db, outcome.id, lot.id)
-    return partial(outcome_rules.check_commitment, committed, lot.estimate - so_far, outcome.envelope)
+    room = await outcomes.room_of(db, outcome)
+    return partial(room.check, lot.estimate - await outcomes.committed_by(db, outcome.id, lot.id))
 
 
 async def _bidding(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> list[Act]:

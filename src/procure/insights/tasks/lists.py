@@ -42,8 +42,8 @@ from procure.kit.scopes import Scope
 from procure.lots.models import Lot
 from procure.lots.models import status_now as lot_status_now
 from procure.lots.rules import LotStatus
-from procure.outcomes.models import Observation, Outcome
-from procure.outcomes.rules import OutcomeStatus
+from procure.outcomes.models import Observation, Outcome, Proposal
+from procure.outcomes.rules import OutcomeStatus, ProposalStatus
 from procure.policy.working_days import ZONE
 
 Selected = Select[*tuple[Any, ...]]
@@ -124,6 +124,18 @@ def _activate_outcome(actor: Actor) -> Selected | None:
     found = _task("activateOutcome", "outcomes", Outcome.id, Outcome.reference, Outcome.title)
     mine = Outcome.buyer_id == actor.buyer_id
     return found.where(mine, Outcome.status == OutcomeStatus.DRAFT, _not_among(actor, Outcome.prepared_by))
+
+
+def _approve_proposal(actor: Actor) -> Selected | None:
+    if actor.person_id is None or not actor.budget_holder:
+        return None
+    found = _task("approveProposal", "outcomes", Outcome.id, Outcome.reference, Outcome.title)
+    return found.join(Proposal, Proposal.outcome_id == Outcome.id).where(
+        Outcome.buyer_id == actor.buyer_id,
+        Outcome.status == OutcomeStatus.ACTIVE,
+        Proposal.status == ProposalStatus.OPEN,
+        Proposal.proposed_by != actor.person_id,
+    )
 
 
 def _observe_measure(actor: Actor) -> Selected:
@@ -425,6 +437,7 @@ def _record_payment(actor: Actor) -> Selected:
 
 _FINDERS: tuple[tuple[Scope, Callable[[Actor], Selected | None]], ...] = (
     (Scope.OUTCOMES_ACTIVATE, _activate_outcome),
+    (Scope.OUTCOMES_ACTIVATE, _approve_proposal),
     (Scope.OUTCOMES_OBSERVE, _observe_measure),
     (Scope.LOTS_WRITE, _record_lot_notice),
     (Scope.LOTS_PUBLISH, _publish_lot),

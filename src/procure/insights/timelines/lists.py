@@ -14,6 +14,7 @@ from procure.kit.actor import Actor
 #: A thing and what belongs to it, as entries name them.
 _OUTCOME = """
 SELECT 'outcome' AS kind, CAST(:id AS uuid) AS about
+UNION ALL SELECT 'proposal', id FROM outcome_proposals WHERE outcome_id = :id
 UNION ALL SELECT 'lot', id FROM lots WHERE outcome_id = :id
 UNION ALL SELECT 'award', awards.id FROM awards JOIN lots ON lots.id = awards.lot_id WHERE lots.outcome_id = :id
 UNION ALL SELECT 'contract', contracts.id FROM contracts JOIN lots ON lots.id = contracts.lot_id WHERE lots.outcome_id = :id"""

@@ -1,6 +1,6 @@
 """Who is told of what, and when it is due."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -13,6 +13,9 @@ from build import (
     decided_deliverable,
     drafted_lot,
     evaluated_lot,
+    measure_ids,
+    move_clock,
+    outcome_document,
     recommended_award,
     seat,
 )
@@ -25,8 +28,10 @@ from procure.kit.actor import Actor, Role
 from procure.kit.body import convert
 from procure.lots.models import Lot
 from procure.outcomes import service as outcomes
-from procure.outcomes.schemas import ObservationDraft
-from procure.policy.working_days import ZONE, midnight_after, period_of_days
+from procure.outcomes.models import Observation
+from procure.outcomes.rules import OutcomeStatus
+from procure.outcomes.schemas import EndDecision, ObservationDraft
+from procure.policy.working_days import ZONE, local_day, midnight_after, period_of_days
 from procure.vault.keyring import FileKeyring
 
 ALONE: dict[str, Any] = {"totals": ("11050.00",), "quality": (4,)}
@@ -125,3 +130,36 @@ async def test_an_observation_that_is_owed_waits_until_it_is_made(
     await outcomes.observe(db, buyer.officer, outcome.id, measure_id, seen)
     await db.commit()
     assert await waiting(call, buyer.officer) == {}
+
+
+async def test_a_look_at_a_measure_waits_from_its_day_on_until_something_is_seen(db: AsyncSession, call: Call) -> None:
+    """Of several that have passed the earliest is due; the target's day is one of them. What was withdrawn was not seen."""
+    buyer = await council(db)
+    (measure,) = outcome_document(buyer)["measures"]
+    now = await clock.now(db)
+    days = [local_day(now) + timedelta(days=number) for number in (10, 20, 30)]
+    target = {"value": "2", "on": str(days[2])}
+    reviewed = measure | {"review_dates": [str(one) for one in days[:2]], "target": target}
+    outcome = await active_outcome(db, buyer, measures=[reviewed])
+    (measure_id,) = await measure_ids(db, outcome)
+
+    async def due(number: int) -> date | None:
+        await move_clock(db, now + timedelta(days=number))
+        await db.commit()
+        found = moments(await waiting(call, buyer.officer))
+        assert found.keys() <= {f"observeMeasure {measure_id}"}
+        return next((datetime.fromisoformat(at).date() - timedelta(days=1) for at in found.values() if at), None)
+
+    async def observe(on: date, **more: object) -> Observation:
+        seen = {"value": "11", "observed_on": str(on), "source": "Case system"} | more
+        return await outcomes.observe(db, buyer.officer, outcome.id, measure_id, convert(seen, ObservationDraft))
+
+    assert [await due(number) for number in (9, 10, 25)] == [None, days[0], days[0]]
+    wrong = await observe(days[1])
+    assert await due(26) is None
+    await observe(days[0], supersedes_id=str(wrong.id))
+    assert await due(27) == days[1]
+    await observe(days[1])
+    assert [await due(number) for number in (29, 30)] == [None, days[2]]
+    await outcomes.end(db, buyer.approver, outcome.id, EndDecision(OutcomeStatus.ACHIEVED, "Seen."))
+    assert await due(31) is None

@@ -75,7 +75,7 @@ async def test_every_rule_that_an_outcome_breaks_is_told_at_once(db: AsyncSessio
     await db.commit()
     document = outcome_document(buyer)
     document["options"] = [{"title": "A long contract", "reason": "As always"}]
-    document["measures"][0] |= {"review_dates": ["2026-09-30", "2028-01-01"], "direction": "increase"}
+    document["measures"][0] |= {"review_dates": ["2026-09-30", "2100-01-01"], "direction": "increase"}
     line = {"code": "1", "cost_centre": "2", "financial_year": "2026/29", "amount": document["envelope"]}
     document |= {"statement": "Better services", "budget_lines": [line, line], "team": document["team"][:1] * 2}
     body = problem(await call.post(buyer.officer, "/v1/outcomes", document), 422, "outcome-invalid")
@@ -111,7 +111,8 @@ async def test_where_the_money_comes_from_is_public_and_follows_the_envelope(db:
 
 async def test_a_measure_shows_how_it_stands_and_when_it_is_looked_at_next(db: AsyncSession, call: Call) -> None:
     buyer = await council(db)
-    outcome = await active_outcome(db, buyer)
+    (measure,) = outcome_document(buyer)["measures"]
+    outcome = await active_outcome(db, buyer, measures=[measure | {"review_dates": ["2027-01-15"]}])
     await db.commit()
     path = f"/v1/outcomes/{outcome.id}"
 

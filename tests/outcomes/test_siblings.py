@@ -34,7 +34,7 @@ async def test_siblings_are_of_one_buyer_and_one_group_and_tell_what_they_come_t
     await db.commit()
     drafted = ok(await call.post(buyer.officer, "/v1/outcomes", outcome_document(buyer)), 201)
     together = {"count": 1, "net": money("44000.00"), "gross": money("52800.00"), "band": "notifiable"}
-    today, target = local_day(await clock.now(db)), "2027-09-30"
+    today, target = local_day(await clock.now(db)), "2099-09-30"
     assert await shown(call, outcome) == (
         together,
         [
@@ -77,13 +77,18 @@ async def test_what_came_before_is_none_and_what_has_ended_is_what_it_bought(
     await db.commit()
     together, (one,) = await shown(call, outcome)
     assert (one["id"], one["value"], together["count"]) == (str(running.id), money("24000.00"), 1)
-    # Years after every target what is active still runs.
-    await move_clock(db, await clock.now(db) + timedelta(days=2000))
+
+
+async def test_what_is_active_runs_on_after_its_target(db: AsyncSession, call: Call) -> None:
+    buyer = await council(db)
+    (measure,) = outcome_document(buyer)["measures"]
+    target = local_day(await clock.now(db)) + timedelta(days=30)
+    before = await active_outcome(db, buyer, measures=[measure | {"target": {"value": "2", "on": str(target)}}])
+    await move_clock(db, await clock.now(db) + timedelta(days=60))
     later = await active_outcome(db, buyer)
     await db.commit()
-    together, found = await shown(call, later)
-    assert {item["id"] for item in found} == {str(running.id), str(outcome.id)}
-    assert {item["ends_on"] for item in found} == {str(local_day(await clock.now(db)))}
+    _, (one,) = await shown(call, later)
+    assert (one["id"], one["ends_on"]) == (str(before.id), str(local_day(await clock.now(db))))
 
 
 async def test_a_sibling_that_comes_or_grows_moves_the_tag(db: AsyncSession, call: Call) -> None:

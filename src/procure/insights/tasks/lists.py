@@ -23,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -42,7 +43,7 @@ from procure.kit.scopes import Scope
 from procure.lots.models import Lot
 from procure.lots.models import status_now as lot_status_now
 from procure.lots.rules import LotStatus
-from procure.outcomes.models import Observation, Outcome, Proposal
+from procure.outcomes.models import Measure, Observation, Outcome, Proposal
 from procure.outcomes.rules import OutcomeStatus, ProposalStatus
 from procure.policy.working_days import ZONE
 
@@ -139,6 +140,24 @@ def _approve_proposal(actor: Actor) -> Selected | None:
 
 
 def _observe_measure(actor: Actor) -> Selected:
+    """What was promised at the end of a contract, and each look at a measure whose day has come; the earliest of each measure."""
+    due = union_all(_owed(), _reviewed()).subquery("due")
+    on = func.min(due.c.on_)
+    found = _task(
+        "observeMeasure",
+        "outcomes",
+        Outcome.id,
+        Outcome.reference,
+        Outcome.title,
+        due_at=_end_of(on),
+        about=cast(due.c.measure_id, Text),
+    )
+    mine = found.join(due, due.c.outcome_id == Outcome.id).where(Outcome.buyer_id == actor.buyer_id)
+    return mine.group_by(Outcome.id, due.c.measure_id)
+
+
+def _owed() -> Selected:
+    """What contracts owe the outcome, until it is observed."""
     owed = (
         func.jsonb_to_recordset(type_coerce(Contract.owed, JSONB))
         .table_valued(column("measure_id", Uuid), column("owed_on", Date), name="owed")
@@ -148,20 +167,25 @@ def _observe_measure(actor: Actor) -> Selected:
     seen = select(Observation.id).where(
         Observation.measure_id == measure_id, Observation.recorded_at > Contract.ended_at
     )
-    found = _task(
-        "observeMeasure",
-        "outcomes",
-        Outcome.id,
-        Outcome.reference,
-        Outcome.title,
-        due_at=_end_of(owed_on),
-        about=cast(measure_id, Text),
+    found = select(Contract.outcome_id, measure_id, owed_on.label("on_")).join(owed, literal(True))
+    return found.where(~seen.correlate(Contract, owed).exists())
+
+
+def _reviewed() -> Selected:
+    """The days set for a look at an active outcome's measures, the targets' among them, that have come with nothing seen since."""
+    days = func.array_append(Measure.review_dates, Measure.target_on)
+    review = func.unnest(days).table_valued(column("on_", Date), name="review").render_derived()
+    corrected = Observation.__table__.alias("corrected")
+    is_superseded = select(corrected.c.id).where(corrected.c.supersedes_id == Observation.id).exists()
+    seen = select(Observation.id).where(
+        Observation.measure_id == Measure.id, Observation.observed_on >= review.c.on_, ~is_superseded
     )
-    return (
-        found.select_from(Contract)
-        .join(Outcome, Outcome.id == Contract.outcome_id)
-        .join(owed, literal(True))
-        .where(Outcome.buyer_id == actor.buyer_id, ~seen.correlate(Contract, owed).exists())
+    found = select(Measure.outcome_id, Measure.id.label("measure_id"), review.c.on_).select_from(Measure)
+    active = found.join(review, literal(True)).join(Outcome, Outcome.id == Measure.outcome_id)
+    return active.where(
+        Outcome.status == OutcomeStatus.ACTIVE,
+        review.c.on_ <= cast(func.timezone(str(ZONE), app_now()), Date),
+        ~seen.correlate(Measure, review).exists(),
     )
 
 

@@ -41,7 +41,7 @@ changeNextStep completeContract
     404: elsewhere.officer,service_owner
     person-needed: system
 
-draftLot observeMeasure recordLotNotice reviseLot
+draftLot observeMeasure observeUnderContract recordLotNotice reviseLot
     may: buyer.officer,service_owner system
     404: elsewhere.officer,service_owner
 

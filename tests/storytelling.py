@@ -474,5 +474,6 @@ async def whole(story: Story) -> None:
     await story.play("placeOrder", story.council.finance, external_id="PO-2026-0417")
     await story.wait_until("2026-12-30T09:00:00Z")
     await work(story, contract_id)
+    await story.play("observeUnderContract", story.council.service_owner, contract_id=contract_id)
     await money(story, contract_id)
     await end(story, contract_id, outcome_id)

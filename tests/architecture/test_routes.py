@@ -141,6 +141,7 @@ WITHOUT_KEY = {
     *("makeProposal", "refuseProposal"),
     *(
         "observeMeasure",
+        "observeUnderContract",
         "openLot",
         "placeOrder",
         "publishLot",
@@ -200,7 +201,15 @@ WITHOUT_SIGHT = {
     "addWebhook",
     *("acceptInvitation", "addClientKey", "addClientSecret", "addInvitation", "introspectToken", "revokeToken"),
     *("confirmRegistration", "registerSupplier"),
-    *("observeMeasure", "placeOrder", "recordPayment", "registerOrganisation", "sendInvoice", "submitBid"),
+    *(
+        "observeMeasure",
+        "observeUnderContract",
+        "placeOrder",
+        "recordPayment",
+        "registerOrganisation",
+        "sendInvoice",
+        "submitBid",
+    ),
 }
 #: Replies that are no resource's: of the service itself, of its clock, of what may be done now; and how far an opening is.
 UNTAGGED = {

@@ -70,6 +70,11 @@ def codes(act: Callable[..., None], *arguments: object) -> set[tuple[str, str]]:
 # Statuses.
 
 
+def test_something_is_put_down_to_a_contract_from_its_second_signature_on() -> None:
+    assert raised(rules.check_was_signed, None) is ContractStateWrong
+    assert raised(rules.check_was_signed, NOW) is None
+
+
 def test_what_may_follow_what() -> None:
     assert {status: set(following) for status, following in rules.NEXT.items()} == {
         ContractStatus.PENDING: {ContractStatus.ACTIVE, ContractStatus.TERMINATED},

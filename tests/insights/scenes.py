@@ -540,6 +540,12 @@ async def _observe(sent: Sent) -> Any:
     return {"value": "11", "observed_on": str((await clock.now(sent.at.db)).date()), "source": "Case system"}
 
 
+async def _observe_under_contract(sent: Sent) -> Any:
+    outcome = await sent.at.db.get_one(Outcome, (await sent.contract()).outcome_id)
+    (measure_id, *_) = await measure_ids(sent.at.db, outcome)
+    return {**(await _observe(sent)), "measure_id": str(measure_id), "deliverable": "D1"}
+
+
 async def _draft_lot(sent: Sent) -> Any:
     outcome = await sent.at.db.get_one(Outcome, sent.id)
     return lot_document(outcome.id, await measure_ids(sent.at.db, outcome), await clock.now(sent.at.db))
@@ -651,6 +657,7 @@ BODIES: dict[str, Body] = {
     "giveRetrospective": _always({"learned": "One letter is enough."}),
     "makeProposal": _always({"kind": "envelope", "amount": _money(Decimal(999_999)), **REASON}),
     "observeMeasure": _observe,
+    "observeUnderContract": _observe_under_contract,
     "openLot": _open,
     "placeOrder": _order,
     "recommendAward": _recommend,

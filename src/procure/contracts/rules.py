@@ -99,6 +99,12 @@ def is_overdue(status: DeliverableStatus, review_by: datetime | None, now: datet
     return status is DeliverableStatus.SUBMITTED and review_by is not None and now >= review_by
 
 
+def check_was_signed(signed_at: datetime | None) -> None:
+    """What a contract has done can be seen from its second signature on, after its end as well."""
+    if signed_at is None:
+        raise ContractStateWrong("The contract was never signed by both sides; nothing can be put down to it.")
+
+
 def check_side(side: Side, needed: Side) -> None:
     if side is not needed:
         raise OtherSideNeeded(f"The {needed} has to do this.")

@@ -57,6 +57,7 @@ async def of_contract(db: AsyncSession, actor: Actor, contract_id: UUID) -> list
         *await _ending(db, actor, contract, lot, works),
         *await _going_on(db, actor, contract, lot),
         await _ordering(db, actor, contract),
+        _observing(actor, contract),
     ]
 
 
@@ -133,6 +134,11 @@ async def _ending(
         Act("completeContract", [[buyer], [person, active], [settled]]),
         Act("giveRetrospective", [[supplier], [signed], [unsaid]]),
     ]
+
+
+def _observing(actor: Actor, contract: Contract) -> Act:
+    was_signed = partial(contract_rules.check_was_signed, contract.signed_at)
+    return Act("observeUnderContract", [[_side(actor, contract, Side.BUYER)], [was_signed]])
 
 
 async def _going_on(db: AsyncSession, actor: Actor, contract: Contract, lot: Lot) -> list[Act]:

@@ -177,6 +177,7 @@ class ObservationView(msgspec.Struct, frozen=True, kw_only=True):
     """One observation; `contract_id` and `deliverable` are what it was recorded against."""
 
     id: UUID
+    outcome_id: UUID
     measure_id: UUID
     value: Quantity
     observed_on: date
@@ -192,6 +193,7 @@ class ObservationView(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, row: Observation) -> "ObservationView":
         return cls(
             id=row.id,
+            outcome_id=row.outcome_id,
             measure_id=row.measure_id,
             value=plain(row.value),
             observed_on=row.observed_on,

@@ -37,6 +37,7 @@ drill: $(VENV)/.dev $(VENV)/.project ## run what takes longer than a check: Sche
 	FUZZ=5000 $(PY) -m pytest -n auto tests/kit/test_fuzz.py
 	PYTHONPATH=tests $(PY) -m fuzzing
 	PYTHONPATH=tests:. $(PY) -m drills.journal
+	RACES=500 $(PY) -m pytest -n auto tests/outcomes/test_races.py
 
 format: $(VENV)/.dev ## format the code, and mend what the linter can
 	$(PY) -m ruff format .

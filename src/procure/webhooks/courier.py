@@ -129,7 +129,7 @@ class Courier:
                     webhook, rows = begun
                     if webhook.url != url:
                         url, outlet = webhook.url, await self._outlet(outlets, webhook.url)
-                    if rows and await self._finish(webhook_id, await self._round(webhook, rows, outlet)):
+                    if rows and await self._finish(webhook, await self._round(webhook, rows, outlet)):
                         return
         except Exception:
             log.exception("job failed", job="webhook", webhook=str(webhook_id))
@@ -170,16 +170,16 @@ class Courier:
         await asyncio.gather(*(sending.line(line) for line in lines.values()))
         return sending.came
 
-    async def _finish(self, webhook_id: UUID, came: Sequence[Came]) -> bool:
-        """Write down what came of a round; whether the webhook is left alone for now."""
+    async def _finish(self, webhook: Webhook, came: Sequence[Came]) -> bool:
+        """Write down what came of a round to the webhook as it was then; whether it is left alone for now."""
         async with self._db() as db:
-            gone = await service.lock_gone(db, webhook_id) if any(one.answer == GONE for one in came) else None
-            await lists.settle(db, self._id, webhook_id, came)
-            if gone is not None:
+            gone = await service.lock_gone(db, webhook.id) if any(one.answer == GONE for one in came) else None
+            await lists.settle(db, self._id, webhook.id, came)
+            if gone is not None and gone.url == webhook.url:  # of the address that it has left, that is no news
                 await service.disable_gone(db, gone)
             is_down = _is_down(came)
             if is_down:
-                await lists.release(db, self._id, webhook_id, rests_s=REST_S)
+                await lists.release(db, self._id, webhook.id, rests_s=REST_S)
         return is_down
 
 

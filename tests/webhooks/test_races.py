@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from conftest import World
+from procure.kit.actor import Actor, OrganisationKind, Role
+from procure.kit.ids import new_id
+from procure.organisations import service as organisations
 from procure.webhooks import service
 from procure.webhooks.courier import Courier
 from procure.webhooks.rules import WebhookStatus
@@ -39,6 +42,27 @@ def meanwhile(courier: Courier, happens: Any) -> None:
         return await finish(*arguments)
 
     courier._finish = late  # type: ignore[method-assign]
+
+
+async def test_an_organisation_that_is_suspended_is_sent_no_further_round(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procure.webhooks.lists.ROUND_MAX", 2)
+    admin = await office.admin()
+    assert admin.organisation_id is not None
+    await office.hook(admin, receiver)
+    operator = Actor(organisation_id=new_id(), kind=OrganisationKind.PLATFORM, roles=frozenset({Role.OPERATOR}))
+
+    async def suspended() -> None:
+        await act(office.world, organisations.suspend, operator, admin.organisation_id, "Under inquiry.")
+
+    meanwhile(office.couriers[0], suspended)
+    told = await office.tell(*[new_id() for _ in range(6)])
+    await office.work(rounds=2)
+    assert len(receiver.requests) == 2
+    await act(office.world, organisations.reinstate, operator, admin.organisation_id, "It is over.")
+    await office.work()
+    assert [one for one in objects_of(receiver) if one in told] == told
 
 
 async def test_that_the_former_receiver_is_gone_does_not_end_a_webhook_that_has_moved(

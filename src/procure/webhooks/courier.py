@@ -150,10 +150,10 @@ class Courier:
             cursor = await lists.renew(db, self._id, webhook_id)
             if cursor is None:
                 return None
-            webhook = await db.get_one(Webhook, webhook_id)
-            if webhook.status is not rules.WebhookStatus.ACTIVE:
+            if not await lists.is_active(db, webhook_id):
                 await lists.release(db, self._id, webhook_id)
                 return None
+            webhook = await db.get_one(Webhook, webhook_id)
             taken = await _take_in(db, webhook, *cursor)
             rows = await lists.due(db, webhook_id)
             if not rows and (taken.is_full or taken.is_all):

@@ -52,6 +52,12 @@ UPDATE webhook_cursors SET leased_until = statement_timestamp() + make_interval(
 WHERE webhook_id = :webhook AND leased_by = :worker
 RETURNING position, round
 """)
+# Asked in a statement of its own, after the cursor's lock: so it sees what was decided while that was waited for.
+_IS_ACTIVE = text("""
+SELECT EXISTS (
+  SELECT FROM webhooks JOIN organisations ON organisations.id = webhooks.organisation_id
+  WHERE webhooks.id = :webhook AND webhooks.status = 'active' AND organisations.status = 'active'
+)""")
 _RELEASE = text("""
 UPDATE webhook_cursors SET leased_by = NULL, leased_until = NULL, served_at = statement_timestamp(), next_at = :next_at,
   is_full = :is_full, rests_until = statement_timestamp() + make_interval(secs => :rests_s)
@@ -147,6 +153,11 @@ async def renew(db: AsyncSession, worker: UUID, webhook_id: UUID) -> tuple[int, 
     """Position and round, with the cursor's lock; None if another worker has taken it over."""
     row = (await db.execute(_RENEW, {"worker": worker, "webhook": webhook_id, "lease_s": LEASE_S})).one_or_none()
     return (row.position, row.round) if row is not None else None
+
+
+async def is_active(db: AsyncSession, webhook_id: UUID) -> bool:
+    """Whether it is still sent to: neither it nor its organisation has been stopped since it was claimed."""
+    return bool(await db.scalar(_IS_ACTIVE, {"webhook": webhook_id}))
 
 
 async def release(

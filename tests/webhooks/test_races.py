@@ -1,21 +1,24 @@
 """What happens to a webhook while it is served: moved, suspended, ended, replayed, its lease run out, others that wait for their turn."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from conftest import World
 from procure.kit.actor import Actor, OrganisationKind, Role
 from procure.kit.ids import new_id
 from procure.organisations import service as organisations
-from procure.webhooks import service
+from procure.webhooks import courier as couriers
+from procure.webhooks import lists, service
 from procure.webhooks.courier import Courier
-from procure.webhooks.rules import WebhookStatus
+from procure.webhooks.rules import DeliveryStatus, WebhookStatus
 from procure.webhooks.schemas import WebhookPatch
 from webhooks.office import Office, act, objects_of, office_in
-from webhooks.receiving import Receiver, receiving
+from webhooks.receiving import FAILED, Receiver, receiving
 
 GONE = "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
 
@@ -84,3 +87,62 @@ async def test_that_the_former_receiver_is_gone_does_not_end_a_webhook_that_has_
         await office.passes(60)
         await office.work()
         assert [one for one in objects_of(new) if one in told] == told
+
+
+async def waits_or_is_done(office: Office, task: asyncio.Task[Any]) -> None:
+    """Until the task waits for a lock, or is over."""
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with office.world.sessions() as db:
+        while not task.done():
+            if await db.scalar(waits):
+                return
+
+
+async def test_what_is_taken_in_while_a_webhook_is_disabled_is_a_dead_letter_too(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait for ever: nothing sends it, and nothing removes from the log what waits."""
+    admin = await office.admin()
+    webhook, _ = await office.hook(admin, receiver)
+    await office.tell(times=3)
+    take_in, disabled = couriers._take_in, list[asyncio.Task[Any]]()
+
+    async def take_in_first(*arguments: Any) -> Any:
+        taken = await take_in(*arguments)
+        disabled.append(asyncio.create_task(act(office.world, service.disable, admin, webhook.id, "Over.")))
+        await waits_or_is_done(office, disabled[0])
+        return taken
+
+    monkeypatch.setattr(couriers, "_take_in", take_in_first)
+    await office.work()
+    await asyncio.gather(*disabled)
+    log = await office.log(webhook)
+    assert (len(log), {one.status for one in log} - {DeliveryStatus.DELIVERED}) == (3, {DeliveryStatus.DEAD})
+
+
+@pytest.mark.parametrize("verb", ["replay", "resume"])
+async def test_an_admin_and_the_end_of_a_round_do_not_lock_each_other_out(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """Both write to the cursor and to the messages that wait."""
+    admin = await office.admin()
+    receiver.answer(FAILED)
+    webhook, _ = await office.hook(admin, receiver)
+    await office.tell(*[new_id() for _ in range(8)])
+    settle, acts = lists.settle, list[asyncio.Task[Any]]()
+
+    async def paused() -> None:
+        await act(office.world, service.pause, admin, webhook.id, "Moving house.")
+
+    async def settle_first(*arguments: Any) -> None:
+        await settle(*arguments)
+        said = [office.box, webhook.id] if verb == "resume" else [webhook.id, 0]
+        acts.append(asyncio.create_task(act(office.world, getattr(service, verb), admin, *said)))
+        await waits_or_is_done(office, acts[0])
+
+    if verb == "resume":
+        meanwhile(office.couriers[0], paused)
+    monkeypatch.setattr(lists, "settle", settle_first)
+    await office.work()
+    await asyncio.gather(*acts)
+    assert (await office.of(webhook)).status is WebhookStatus.ACTIVE

@@ -1,7 +1,7 @@
 """The SQL of delivery: whom a worker serves, what is taken in from the journal, what is due, and what came of it.
 
 Ordered is what happened to one object: a message waits while an earlier one about the same object does. All that is of time here is the
-machine's, as PostgreSQL tells it.
+machine's, as PostgreSQL tells it. Locks are taken in one order: webhook → cursor → messages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,8 +92,8 @@ UPDATE webhook_deliveries AS delivery SET status = came.status, attempts = attem
 FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:dues AS timestamptz[]), CAST(:attempted AS timestamptz[]),
   CAST(:answers AS int[]), CAST(:troubles AS text[])) AS came (id, status, due_at, attempted_at, answer, trouble)
 WHERE delivery.id = came.id AND delivery.status = 'waiting'
-  AND EXISTS (SELECT FROM webhook_cursors WHERE webhook_id = :webhook AND leased_by = :worker)
 """)
+_HOLD = text("SELECT FROM webhook_cursors WHERE webhook_id = :webhook FOR NO KEY UPDATE")
 _GIVE_UP = text("""
 UPDATE webhook_deliveries SET status = 'dead' WHERE webhook_id = :webhook AND status = 'waiting'
 """)
@@ -208,9 +208,9 @@ async def due(db: AsyncSession, webhook_id: UUID) -> Sequence[Any]:
 
 async def settle(db: AsyncSession, worker: UUID, webhook_id: UUID, came: Sequence[Came]) -> None:
     """Write down what came of a round, unless another worker has taken over meanwhile: then it sends once more."""
+    if await renew(db, worker, webhook_id) is None:
+        return
     values = {
-        "worker": worker,
-        "webhook": webhook_id,
         "ids": [one.delivery_id for one in came],
         "statuses": [one.status.value for one in came],
         "dues": [one.due_at for one in came],
@@ -222,7 +222,8 @@ async def settle(db: AsyncSession, worker: UUID, webhook_id: UUID, came: Sequenc
 
 
 async def give_up(db: AsyncSession, webhook_id: UUID) -> None:
-    """Whatever waits is a dead letter."""
+    """Whatever waits is a dead letter, and whatever is being taken in at this moment."""
+    await db.execute(_HOLD, {"webhook": webhook_id})
     await db.execute(_GIVE_UP, {"webhook": webhook_id})
 
 
@@ -235,8 +236,8 @@ async def rewind(db: AsyncSession, webhook_id: UUID, after: int) -> None:
 
 async def hurry(db: AsyncSession, webhook_id: UUID) -> None:
     """Whatever waits is due now."""
-    await db.execute(_HURRY, {"webhook": webhook_id})
     await wake(db, webhook_id)
+    await db.execute(_HURRY, {"webhook": webhook_id})
 
 
 async def wake(db: AsyncSession, webhook_id: UUID) -> None:

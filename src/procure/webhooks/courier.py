@@ -107,6 +107,11 @@ class Courier:
                 log.warning("webhooks were confirmed in another installation, and are paused", count=paused)
             claimed = await lists.claim(db, self._id, self._box.instance, WEBHOOKS_AT_ONCE - len(self._tasks))
         for id_ in claimed:
+            if (
+                former := self._tasks.get(id_)
+            ) is not None:  # held up until its lease had run out, and not by anybody else
+                former.cancel()
+                await asyncio.wait([former])
             self._tasks[id_] = asyncio.create_task(self._serve(id_))
 
     async def settled(self) -> None:

@@ -30,7 +30,8 @@ _COPIES = text("""
 SELECT id FROM webhooks WHERE status = 'active' AND (cluster <> app_cluster() OR instance <> :instance)
 FOR NO KEY UPDATE SKIP LOCKED
 """)
-# Who was served longest ago comes first, and nobody waits for a row that another worker is about to take.
+# Who was served longest ago comes first, and nobody waits for a row that another worker is about to take. Whoever left a lease behind left
+# something undone: they took in what was new, and nothing says when it is due.
 _CLAIM = text("""
 UPDATE webhook_cursors SET leased_by = :worker, leased_until = statement_timestamp() + make_interval(secs => :lease_s)
 WHERE webhook_id IN (
@@ -41,7 +42,7 @@ WHERE webhook_id IN (
     AND organisations.status = 'active'
     AND (cursor.leased_until IS NULL OR cursor.leased_until < statement_timestamp())
     AND (cursor.rests_until IS NULL OR cursor.rests_until <= statement_timestamp())
-    AND (cursor.next_at <= statement_timestamp()
+    AND (cursor.next_at <= statement_timestamp() OR cursor.leased_by IS NOT NULL
       OR (NOT cursor.is_full AND cursor.position < (SELECT max(position) FROM journal_positions)))
   ORDER BY cursor.served_at NULLS FIRST LIMIT :limit FOR UPDATE OF cursor SKIP LOCKED
 )

@@ -184,3 +184,23 @@ async def test_a_worker_whose_lease_ran_out_serves_a_webhook_once_and_not_twice(
     assert former.done()
     await worker.settled()
     assert objects_of(receiver) == told * 2
+
+
+async def test_who_has_much_to_be_sent_lets_others_have_their_turn(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else as many slow receivers as a worker has hands would keep it from everybody else for as long as they like."""
+    monkeypatch.setattr("procure.webhooks.courier.WEBHOOKS_AT_ONCE", 1)
+    monkeypatch.setattr("procure.webhooks.courier.TURN_S", 0)
+    monkeypatch.setattr("procure.webhooks.lists.ROUND_MAX", 2)
+    async with receiving() as other:
+        admin = await office.admin()
+        for one in (receiver, other):
+            await office.hook(admin, one)
+        told = await office.tell(*[new_id() for _ in range(6)])
+        came = []
+        for _ in range(6):
+            await office.work()
+            came.append((len(receiver.requests), len(other.requests)))
+        assert [max(one) - min(one) for one in came] == [2, 0, 2, 0, 2, 0]
+        assert sorted(objects_of(receiver)) == sorted(objects_of(other)) == sorted(told)

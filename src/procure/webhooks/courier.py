@@ -45,6 +45,8 @@ WEBHOOKS_AT_ONCE = 200
 CONNECTIONS = 2
 #: After so long a round begins no further message; with the time of one attempt it stays well within the lease.
 ROUND_S = 10.0
+#: After so long a webhook that still has something to be sent lets others have its turn: who was served longest ago comes first.
+TURN_S = 60.0
 #: A receiver that takes nothing of so many messages is left alone for so long, and then tried with as many.
 HANDFUL, REST_S = 4, 5.0
 #: Entries of the journal that one round takes in.
@@ -126,7 +128,8 @@ class Courier:
             yield db
 
     async def _serve(self, webhook_id: UUID) -> None:
-        """Rounds until nothing is due. What goes wrong here is told of, and left alone until the lease runs out."""
+        """Rounds until nothing is due, or its turn is over. What goes wrong here is told of, and left alone until the lease runs out."""
+        ends_at_s = asyncio.get_running_loop().time() + TURN_S
         try:
             async with AsyncExitStack() as outlets:
                 url, outlet = None, None
@@ -134,7 +137,9 @@ class Courier:
                     webhook, rows = begun
                     if webhook.url != url:
                         url, outlet = webhook.url, await self._outlet(outlets, webhook.url)
-                    if rows and await self._finish(webhook, await self._round(webhook, rows, outlet)):
+                    is_down = bool(rows) and await self._finish(webhook, await self._round(webhook, rows, outlet))
+                    if is_down or asyncio.get_running_loop().time() >= ends_at_s:
+                        await self._let_go(webhook_id, rests_s=REST_S if is_down else 0)
                         return
         except Exception:
             log.exception("job failed", job="webhook", webhook=str(webhook_id))
@@ -176,16 +181,18 @@ class Courier:
         return sending.came
 
     async def _finish(self, webhook: Webhook, came: Sequence[Came]) -> bool:
-        """Write down what came of a round to the webhook as it was then; whether it is left alone for now."""
+        """Write down what came of a round to the webhook as it was then; whether it takes nothing."""
         async with self._db() as db:
             gone = await service.lock_gone(db, webhook.id) if any(one.answer == GONE for one in came) else None
             await lists.settle(db, self._id, webhook.id, came)
             if gone is not None and gone.url == webhook.url:  # of the address that it has left, that is no news
                 await service.disable_gone(db, gone)
-            is_down = _is_down(came)
-            if is_down:
-                await lists.release(db, self._id, webhook.id, rests_s=REST_S)
-        return is_down
+        return _is_down(came)
+
+    async def _let_go(self, webhook_id: UUID, *, rests_s: float) -> None:
+        """Have it served again when others have had their turn, or it has rested."""
+        async with self._db() as db:
+            await lists.release(db, self._id, webhook_id, rests_s=rests_s)
 
 
 def _is_down(came: Sequence[Came]) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -385,6 +386,26 @@ async def test_who_may_not_listen_any_more_is_cut_off(streaming: World, what: st
         await placed(world, whistled("still"))
         await goes_on.heard("still")
         assert b"still" not in cut.sent
+
+
+async def test_who_has_other_roles_than_before_is_told_what_these_may_see(streaming: World) -> None:
+    """Of the very entries beside which the roles were changed: neither more nor less than the list tells."""
+    async with streaming.sessions() as db:
+        buyer = await council(db)
+        await db.commit()
+    here = buyer.organisation.id
+    await placed(streaming, whistled("officers"), within(here, roles=(Role.OFFICER,)), actor=buyer.approver)
+    await placed(streaming, whistled("approvers"), within(here, roles=(Role.APPROVER,)), actor=buyer.approver)
+    now = replace(buyer.officer, roles=frozenset({Role.APPROVER}))
+
+    async def standing() -> Actor:
+        return now
+
+    parts = controllers._events(streaming.app.state.tail, buyer.officer, 0, None, standing)
+    assert await anext(parts) == controllers._FIRST
+    told = await anext(parts)
+    await parts.aclose()
+    assert (b"officers" in told, b"approvers" in told) == (False, True)
 
 
 async def test_a_token_that_has_ended_ends_its_stream(streaming: World, monkeypatch: pytest.MonkeyPatch) -> None:

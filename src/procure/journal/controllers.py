@@ -243,12 +243,15 @@ async def _events(
     asked_at = clock()
     yield _FIRST
     while True:
-        found, position, moves = await tail.next(actor, position, types)
+        found, reached, moves = await tail.next(actor, position, types)
         if moves or clock() - asked_at > STANDING_S:
             try:
-                actor, asked_at = await standing(), clock()
+                former, actor, asked_at = actor, await standing(), clock()
             except Fact:
                 return
+            if actor != former:  # so is what is theirs of all this
+                continue
+        position = reached
         if found:
             yield b"".join(found)
         if tail.is_closed:

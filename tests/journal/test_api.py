@@ -22,6 +22,7 @@ from procure.journal.events import Audience, Event, within
 from procure.journal.service import record
 from procure.kit import merkle
 from procure.kit.actor import Actor, OrganisationKind, Role
+from procure.kit.rates import _Limit
 from procure.kit.scopes import Scope
 
 CHANGES = "/v1/changes"
@@ -406,6 +407,21 @@ async def test_who_has_other_roles_than_before_is_told_what_these_may_see(stream
     told = await anext(parts)
     await parts.aclose()
     assert (b"officers" in told, b"approvers" in told) == (False, True)
+
+
+async def test_a_stream_is_one_request_of_its_callers_quota(streaming: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it asks whether its caller may still listen: who was away long would be out of requests, and cut off."""
+    monkeypatch.setattr(controllers, "STANDING_S", 0.0)
+    monkeypatch.setattr(controllers, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(streaming.app.state.rates, "_client", _Limit("client", 3))
+    async with streaming.sessions() as db:
+        buyer = await council(db)
+        await db.commit()
+    async with listening(streaming, buyer.officer) as ear:
+        for n in range(5):
+            await placed(streaming, whistled(str(n)))
+            await ear.heard(f'"tune":"{n}"')
+        assert not ear.has_ended.is_set()
 
 
 async def test_a_token_that_has_ended_ends_its_stream(streaming: World, monkeypatch: pytest.MonkeyPatch) -> None:

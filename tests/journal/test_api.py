@@ -215,6 +215,31 @@ async def test_who_waits_is_answered_when_something_comes(world: World) -> None:
     await world.app.state.tail.close()
 
 
+async def test_who_is_suspended_while_they_wait_is_told_nothing_of_what_comes_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, beyond = asyncio.Event(), world.app.state.tail.beyond
+
+    async def waits(*arguments: Any) -> bool:
+        begun.set()
+        is_there: bool = await beyond(*arguments)
+        return is_there
+
+    monkeypatch.setattr(world.app.state.tail, "beyond", waits)
+    async with world.sessions() as db:
+        home = await organisation(db, OrganisationKind.BUYER, "Testshire Council")
+        admin, member = await seat(db, home, Role.ADMIN), await seat(db, home, Role.OFFICER)
+        await db.commit()
+    await sealed(world)
+    after = ok(await world.call.get(member, CHANGES))["next"]
+    waiting = asyncio.create_task(world.call.get(member, f"{CHANGES}?after={after}&wait=30"))
+    await begun.wait()
+    ok(await world.call.post(admin, f"/v1/organisations/{home.id}/clients/{member.client_id}/suspend", REASON))
+    await placed(world, whistled("inside"), within(home.id))
+    problem(await asyncio.wait_for(waiting, 20), 403, "suspended")
+    await world.app.state.tail.close()
+
+
 # --- streams ---------------------------------------------------------------------------------------------------------
 
 

@@ -78,13 +78,13 @@ class ChangeController(Controller):
         not yours counts in positions too, and is left out.
         """
         wanted = _types(types)
-        found = await _changes(request, after, limit, wanted)
+        found = await _changes(request, request.user, after, limit, wanted)
         if wait and not found.items and found.is_caught_up:
             until = asyncio.get_running_loop().time() + wait
             while not found.items and (left := until - asyncio.get_running_loop().time()) > 0:
                 if not await _tail(request).beyond(found.next, left):
                     break
-                found = await _changes(request, found.next, limit, wanted)
+                found = await _changes(request, await _standing(request), found.next, limit, wanted)
         return ApiResponse(found)
 
     @get(
@@ -189,10 +189,10 @@ def _tail(request: ApiRequest) -> Tail:
     return tail
 
 
-async def _changes(request: ApiRequest, after: int, limit: int, types: frozenset[str] | None) -> Changes:
+async def _changes(request: ApiRequest, actor: Actor, after: int, limit: int, types: frozenset[str] | None) -> Changes:
     """By a session of its own, which is over before anybody waits."""
     async with request.app.state.readers() as db:
-        return await readers.list_changes(db, request.user, after, limit, types)
+        return await readers.list_changes(db, actor, after, limit, types)
 
 
 def _resumed(last_event_id: str | None, after: int) -> int:

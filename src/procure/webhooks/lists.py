@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CursorResult, text
+from sqlalchemy import CursorResult, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.journal.documents import hashed
+from procure.journal.lists import VISIBLE, seer
+from procure.kit.actor import Actor
 from procure.kit.ids import new_id
 from procure.webhooks.rules import LOG_DAYS, DeliveryStatus
 from procure.webhooks.sending import Trouble
@@ -119,6 +121,10 @@ SELECT (SELECT position FROM webhook_cursors WHERE webhook_id = :webhook) AS pos
   min(created_at) FILTER (WHERE status = 'waiting') AS waiting_since
 FROM webhook_deliveries WHERE webhook_id = :webhook
 """)
+_VISIBLE = f"""EXISTS (
+  SELECT FROM journal_positions AS place JOIN journal_entries ON id = entry_id
+  WHERE place.position = webhook_deliveries.position AND {VISIBLE}
+)"""
 _PRUNE = text("""
 DELETE FROM webhook_deliveries WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM webhook_deliveries
@@ -248,6 +254,11 @@ async def wake(db: AsyncSession, webhook_id: UUID) -> None:
 
 async def progress(db: AsyncSession, webhook_id: UUID) -> Any:
     return (await db.execute(_PROGRESS, {"webhook": webhook_id})).one()
+
+
+def visible_position(actor: Actor) -> TextClause:
+    """A condition on messages: the caller may see the change that they tell of."""
+    return text(_VISIBLE).bindparams(**seer(actor))
 
 
 async def prune(db: AsyncSession) -> int:

@@ -44,7 +44,7 @@ def meanwhile(courier: Courier, happens: Any) -> None:
             await left.pop()()
         return await finish(*arguments)
 
-    courier._finish = late  # type: ignore[method-assign]
+    courier._finish = late  # type: ignore[method-assign, assignment]
 
 
 async def test_an_organisation_that_is_suspended_is_sent_no_further_round(

@@ -15,7 +15,6 @@ from datetime import UTC
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import httpx
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,7 +33,7 @@ from procure.webhooks.lists import WAITING_MAX, Came
 from procure.webhooks.models import Webhook, WebhookDelivery
 from procure.webhooks.rules import DeliveryStatus
 from procure.webhooks.schemas import body_of
-from procure.webhooks.sending import AT_ONCE, Answer, Outlet, Resolve, Resolver, Trouble
+from procure.webhooks.sending import AT_ONCE, Answer, Outlet, Resolve, Resolver, Trouble, trusting
 from procure.webhooks.targets import TargetRefused, read
 
 log = structlog.get_logger(__name__)
@@ -74,7 +73,7 @@ class Courier:
         self._may_be_local = may_be_local
         self._resolver = Resolver()
         self._resolve = resolve or self._resolver
-        self._tls = tls or httpx.create_ssl_context()
+        self._tls = tls or trusting()
         self._id = new_id()
         self._turns = asyncio.Semaphore(CONNECTIONS)
         self._tasks: dict[UUID, asyncio.Task[None]] = {}

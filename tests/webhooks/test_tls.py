@@ -125,7 +125,9 @@ async def test_who_shows_a_certificate_of_the_urls_name_is_sent_to_and_asked_by_
     ("names", "days"),
     [
         (("another.example",), (-1, 1)),
+        (("127.0.0.1",), (-1, 1)),  # of the address that is connected to: whoever answers there is not who was named
         (("*.portal.example",), (-1, 1)),
+        ((), (-1, 1)),  # the common name says it, which counts for nothing (RFC 9110, section 4.3.4)
         ((NAME,), (-2, -1)),
         ((NAME,), (1, 2)),
     ],

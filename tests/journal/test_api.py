@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from litestar.exceptions import LitestarException
 
 from build import council, organisation, published_lot, seat, submitted_bid, supplier, vault_beside
 from calls import ok, problem
@@ -478,6 +480,23 @@ async def test_one_caller_has_so_many_streams_at_once(streaming: World, monkeypa
             assert second.status == 429
     async with listening(world) as again:
         await again.heard("retry")
+
+
+async def test_who_is_gone_before_their_stream_has_begun_is_not_counted(
+    streaming: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = streaming
+
+    async def gone(_self: Ear, _message: Any) -> None:
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ear, "send", gone)
+        with pytest.raises(LitestarException):
+            async with listening(world):
+                pass
+    gc.collect()
+    assert world.app.state.tail._streams.total() == 0
 
 
 async def test_when_the_service_stops_streams_end(streaming: World) -> None:

@@ -1,6 +1,7 @@
 """The routes of the journal: changes, their stream, checkpoints and proofs."""
 
 import asyncio
+import weakref
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Annotated
@@ -212,8 +213,10 @@ def _stream(request: ApiRequest, after: int, types: frozenset[str] | None) -> St
         finally:
             release()
 
+    parts = events()
+    weakref.finalize(parts, release)  # what was never begun does not come to its end
     return Stream(
-        events(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        parts, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
 
 

@@ -1,6 +1,7 @@
 """The routes of the journal: changes, their stream, checkpoints and proofs."""
 
 import asyncio
+import weakref
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Annotated
@@ -78,13 +79,13 @@ class ChangeController(Controller):
         not yours counts in positions too, and is left out.
         """
         wanted = _types(types)
-        found = await _changes(request, after, limit, wanted)
+        found = await _changes(request, request.user, after, limit, wanted)
         if wait and not found.items and found.is_caught_up:
             until = asyncio.get_running_loop().time() + wait
             while not found.items and (left := until - asyncio.get_running_loop().time()) > 0:
                 if not await _tail(request).beyond(found.next, left):
                     break
-                found = await _changes(request, found.next, limit, wanted)
+                found = await _changes(request, await _standing(request), found.next, limit, wanted)
         return ApiResponse(found)
 
     @get(
@@ -189,10 +190,10 @@ def _tail(request: ApiRequest) -> Tail:
     return tail
 
 
-async def _changes(request: ApiRequest, after: int, limit: int, types: frozenset[str] | None) -> Changes:
+async def _changes(request: ApiRequest, actor: Actor, after: int, limit: int, types: frozenset[str] | None) -> Changes:
     """By a session of its own, which is over before anybody waits."""
     async with request.app.state.readers() as db:
-        return await readers.list_changes(db, request.user, after, limit, types)
+        return await readers.list_changes(db, actor, after, limit, types)
 
 
 def _resumed(last_event_id: str | None, after: int) -> int:
@@ -212,8 +213,10 @@ def _stream(request: ApiRequest, after: int, types: frozenset[str] | None) -> St
         finally:
             release()
 
+    parts = events()
+    weakref.finalize(parts, release)  # what was never begun does not come to its end
     return Stream(
-        events(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        parts, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
 
 
@@ -243,12 +246,15 @@ async def _events(
     asked_at = clock()
     yield _FIRST
     while True:
-        found, position, moves = await tail.next(actor, position, types)
+        found, reached, moves = await tail.next(actor, position, types)
         if moves or clock() - asked_at > STANDING_S:
             try:
-                actor, asked_at = await standing(), clock()
+                former, actor, asked_at = actor, await standing(), clock()
             except Fact:
                 return
+            if actor != former:  # so is what is theirs of all this
+                continue
+        position = reached
         if found:
             yield b"".join(found)
         if tail.is_closed:

@@ -142,7 +142,7 @@ def _take(audit: _Audit, row: Mapping[str, Any]) -> None:
         raise Break(expected, "entry", f"The entry at position {expected} is not the one that got it.")
     if row["data"] is None:
         audit.report.erased += row["personal_hash"] is not None
-    elif hashlib.sha256(row["salt"] + row["data"]).digest() != row["personal_hash"]:
+    elif row["salt"] is None or hashlib.sha256(row["salt"] + row["data"]).digest() != row["personal_hash"]:
         raise Break(expected, "personal", f"What is personal of the entry at position {expected} was altered.")
     audit.frontier.append(made)
     audit.report.entries += 1

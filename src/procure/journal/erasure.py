@@ -1,4 +1,4 @@
-"""Erasing what is personal of entries, by the database's owner: the entries stay, and so does every proof; that it was done is an entry too."""
+"""Erasing what is personal of entries, by the database's owner: the entries stay and every proof holds; that it was done is an entry."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

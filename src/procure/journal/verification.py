@@ -22,7 +22,7 @@ from procure.journal.stamps import StampInvalid
 from procure.kit.merkle import Frontier
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: what an exception passes on its way gives it a traceback
 class Break(Exception):
     """The first thing that is not as it was: where (None for what has no position), what kind of thing, and a sentence."""
 

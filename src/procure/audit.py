@@ -143,14 +143,16 @@ async def _counted(settings: Settings, chosen: Chosen) -> int:
 async def _erased(settings: Settings, chosen: Chosen, reason: str) -> int:
     """In the operator's name, and told to the operator alone: whose data it was is in no entry."""
     async with _owner(settings) as db:
-        platform = await db.scalar(select(Organisation.id).where(Organisation.kind == OrganisationKind.PLATFORM))
+        platforms = (
+            await db.scalars(select(Organisation.id).where(Organisation.kind == OrganisationKind.PLATFORM))
+        ).all()
         actor = Actor(
-            organisation_id=platform,
+            organisation_id=platforms[0] if platforms else None,
             kind=OrganisationKind.PLATFORM,
             roles=frozenset({Role.OPERATOR}),
             request_id="procure journal erase",
         )
-        return await erasure.erase(db, actor, chosen, reason, within(platform))
+        return await erasure.erase(db, actor, chosen, reason, within(*platforms))
 
 
 async def _verified(

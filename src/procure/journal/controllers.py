@@ -3,7 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from litestar import Controller, Response, get
 from litestar.openapi.datastructures import ResponseSpec
@@ -20,7 +20,6 @@ from procure.journal.schemas import (
     ConsistencyProof,
     InclusionProof,
     JournalKey,
-    Only,
     Place,
 )
 from procure.journal.stamps import REPLY
@@ -51,7 +50,8 @@ Wait = Annotated[
 ]
 Size = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="The size of a checkpoint.")]
 OnlyAsked = Annotated[
-    Only | None, QueryParameter(description="`stamped`: those with a time stamp of an authority alone; all without it.")
+    Literal["stamped"] | None,
+    QueryParameter(description="`stamped`: those with a time stamp of an authority alone; all without it."),
 ]
 LastEventId = Annotated[
     str | None,
@@ -148,7 +148,7 @@ class JournalController(Controller):
         self, db: Db, before: Size = None, only: OnlyAsked = None, limit: Limit = LIMIT_DEFAULT
     ) -> Checkpoints:
         """Newest first. Keep one outside, and later have it proved that the journal still begins with it."""
-        items = await readers.list_checkpoints(db, before, limit, only)
+        items = await readers.list_checkpoints(db, before, limit, stamped=only is not None)
         return Checkpoints(items=items, next=items[-1].size if len(items) == limit else None)
 
     @get(

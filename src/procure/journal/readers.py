@@ -11,7 +11,7 @@ from procure.journal import lists, trees
 from procure.journal.documents import leaf_of
 from procure.journal.errors import CheckpointNotFound, EntryNotFound, ProofUnknown, TimestampNotFound
 from procure.journal.models import JournalCheckpoint, JournalTimestamp
-from procure.journal.schemas import Changes, ChangeView, CheckpointView, ConsistencyProof, InclusionProof, Only
+from procure.journal.schemas import Changes, ChangeView, CheckpointView, ConsistencyProof, InclusionProof
 from procure.kit.actor import Actor
 from procure.kit.merkle import leaf_hash
 
@@ -32,10 +32,10 @@ def _checkpoints(*, stamped: bool = False) -> Select[JournalCheckpoint, datetime
 
 
 async def list_checkpoints(
-    db: AsyncSession, before: int | None, limit: int, only: Only | None = None
+    db: AsyncSession, before: int | None, limit: int, *, stamped: bool = False
 ) -> list[CheckpointView]:
     """Newest first."""
-    statement = _checkpoints(stamped=only is Only.STAMPED).order_by(JournalCheckpoint.size.desc()).limit(limit)
+    statement = _checkpoints(stamped=stamped).order_by(JournalCheckpoint.size.desc()).limit(limit)
     if before is not None:
         statement = statement.where(JournalCheckpoint.size < before)
     return [CheckpointView.of(row, stamped_at) for row, stamped_at in await db.execute(statement)]

@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
@@ -130,12 +129,6 @@ class CheckpointView(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, row: JournalCheckpoint, stamped_at: datetime | None) -> "CheckpointView":
         root = b64encode(row.root).decode()
         return cls(size=row.size, root=root, made_at=row.sealed_at, note=row.note, stamped_at=stamped_at)
-
-
-class Only(StrEnum):
-    """Of which checkpoints a list is."""
-
-    STAMPED = "stamped"
 
 
 class Checkpoints(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ needs several connections: races, journal readers, refusals beside a held lock.
 import itertools
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from sqlalchemy.pool import NullPool
 from calls import Call
 from described import client_of
 from identity.issuing import AUDIENCE, SignOnServer, issuing
-from procure.app import create_app, vault_clock
+from procure.app import furnished, routed, vault_clock
 from procure.kit.db import Sessions, make_engine, make_readers, make_sessions
 from procure.kit.driver import PooledDriver, SessionDriver
 from procure.kit.postgres import Embedded, Urls, remove
@@ -120,9 +121,15 @@ def vault(settings: Settings, sessions: Sessions) -> FileKeyring:
     return FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
 
 
+@pytest.fixture(scope="session")
+def routes() -> Litestar:
+    """The application without what it works with: its routes are registered once, which takes a quarter of a second each time."""
+    return routed(Settings(database_url="", sandbox=True))
+
+
 @pytest.fixture
-def app(settings: Settings, sessions: Sessions, vault: FileKeyring) -> Litestar:
-    return create_app(settings, sessions=sessions, vault=vault)
+def app(routes: Litestar, settings: Settings, sessions: Sessions, vault: FileKeyring) -> Litestar:
+    return furnished(copy(routes), settings, sessions=sessions, readers=None, driver=None, vault=vault)
 
 
 @pytest.fixture
@@ -175,7 +182,7 @@ def sign_on() -> Generator[SignOnServer]:
 
 
 @asynccontextmanager
-async def new_world(sandboxed: Urls, sign_on: SignOnServer, folder: Path) -> AsyncGenerator[World]:
+async def new_world(sandboxed: Urls, sign_on: SignOnServer, routes: Litestar, folder: Path) -> AsyncGenerator[World]:
     """Cloned from the migrated database, dropped afterwards."""
     name = f"world_{next(_numbers)}"
     admin = create_async_engine(sandboxed.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
@@ -197,7 +204,8 @@ async def new_world(sandboxed: Urls, sign_on: SignOnServer, folder: Path) -> Asy
     )
     vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
     driver = PooledDriver(urls.app, size=10)  # as it is served: what commits by itself shall do so here
-    app = create_app(settings, sessions=sessions, readers=make_readers(engine), driver=driver, vault=vault)
+    readers = make_readers(engine)
+    app = furnished(copy(routes), settings, sessions=sessions, readers=readers, driver=driver, vault=vault)
     async with client_of(app) as client:
         yield World(urls, settings, sessions, vault, app, client, sign_on)
     await driver.close()
@@ -208,9 +216,9 @@ async def new_world(sandboxed: Urls, sign_on: SignOnServer, folder: Path) -> Asy
 
 
 @pytest.fixture(scope="session")
-def worlds(sandboxed: Urls, sign_on: SignOnServer) -> Worlds:
+def worlds(sandboxed: Urls, sign_on: SignOnServer, routes: Litestar) -> Worlds:
     """For a world that several tests share and none alters."""
-    return partial(new_world, sandboxed, sign_on)
+    return partial(new_world, sandboxed, sign_on, routes)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The map of the API: every router and setting, in one place."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 
@@ -139,35 +139,13 @@ def create_app(
     vault: Vault | None = None,
 ) -> Litestar:
     """The ASGI application. `sessions`, `readers`, `driver` and `vault` are given by tests that look inside one transaction."""
-    logs.configure(level=settings.log_level, form=settings.log_format)
-    engine = None if sessions else make_engine(settings.database_url, pool_size=settings.pool_size)
-    driver = driver or (SessionDriver.beside(sessions) if sessions else _pooled(settings))
-    readers = readers or sessions or make_readers(_given(engine))
-    sessions = sessions or make_sessions(_given(engine))
-    vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, driver))
-    settings.webhooks_may_be_local()  # a fault of settings is told here
-    keys = SigningKeys(settings.keys_path, settings.token_lifetime_s)
-    app = Litestar(
+    return furnished(routed(settings), settings, sessions=sessions, readers=readers, driver=driver, vault=vault)
+
+
+def routed(settings: Settings) -> Litestar:
+    """All routes, and what is the same whatever they work with. It takes a quarter of a second, so tests do this once."""
+    return Litestar(
         route_handlers=[*ROUTES, *(SANDBOX_ROUTES if settings.sandbox else [])],
-        state=State(
-            {
-                "authenticate": Authenticator(settings, driver, keys),
-                "base_url": settings.base_url.rstrip("/"),
-                "body_max_bytes": settings.body_max_bytes,
-                "desk": Desk(driver, partial(transaction, sessions, record_refusal), vault),
-                "driver": driver,
-                "oauth": House(driver, settings, keys, Failures(settings.rate_token_failures)),
-                "porch": Porch(settings.registration, post_of(settings), settings.base_url.rstrip("/")),
-                "readers": readers,
-                "rates": (rates := Rates(settings)),
-                "record": record_refusal,
-                "sessions": sessions,
-                "settings": settings,
-                "strongbox": Strongbox(settings.keys_path / STRONGBOX),
-                "tail": (tail := Tail(settings.database_url, readers, settings.rate_streams)),
-                "vault": vault,
-            }
-        ),
         dependencies={
             "actor": Provide(provide_actor),
             "box": Provide(provide_box, sync_to_thread=False),
@@ -183,8 +161,48 @@ def create_app(
         response_class=ApiResponse,
         request_max_body_size=settings.body_max_bytes,
         openapi_config=document.config(),
-        lifespan=[_running(engine, driver, tail, settings)] if engine else [],
+        lifespan=[_running],
         logging_config=None,
+    )
+
+
+def furnished(
+    app: Litestar,
+    settings: Settings,
+    *,
+    sessions: Sessions | None,
+    readers: Sessions | None,
+    driver: Driver | None,
+    vault: Vault | None,
+) -> Litestar:
+    """`app`, with all that its routes work with."""
+    logs.configure(level=settings.log_level, form=settings.log_format)
+    engine = None if sessions else make_engine(settings.database_url, pool_size=settings.pool_size)
+    driver = driver or (SessionDriver.beside(sessions) if sessions else _pooled(settings))
+    readers = readers or sessions or make_readers(_given(engine))
+    sessions = sessions or make_sessions(_given(engine))
+    vault = vault or FileKeyring(settings.keys_path / "vault", vault_clock(settings, driver))
+    settings.webhooks_may_be_local()  # a fault of settings is told here
+    keys = SigningKeys(settings.keys_path, settings.token_lifetime_s)
+    app.state = State(
+        {
+            "authenticate": Authenticator(settings, driver, keys),
+            "base_url": settings.base_url.rstrip("/"),
+            "body_max_bytes": settings.body_max_bytes,
+            "desk": Desk(driver, partial(transaction, sessions, record_refusal), vault),
+            "driver": driver,
+            "engine": engine,
+            "oauth": House(driver, settings, keys, Failures(settings.rate_token_failures)),
+            "porch": Porch(settings.registration, post_of(settings), settings.base_url.rstrip("/")),
+            "readers": readers,
+            "rates": (rates := Rates(settings)),
+            "record": record_refusal,
+            "sessions": sessions,
+            "settings": settings,
+            "strongbox": Strongbox(settings.keys_path / STRONGBOX),
+            "tail": Tail(settings.database_url, readers, settings.rate_streams),
+            "vault": vault,
+        }
     )
     # Not a middleware: those stand behind the router, and its own 404 and 405 would have no request id.
     answering = with_request_id(
@@ -230,18 +248,17 @@ def _given(engine: AsyncEngine | None) -> AsyncEngine:
     return engine
 
 
-def _running(
-    engine: AsyncEngine, driver: Driver, tail: Tail, settings: Settings
-) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
-        await _refuse_a_sandboxs_database(make_sessions(engine), settings)
+@asynccontextmanager
+async def _running(app: Litestar) -> AsyncGenerator[None]:
+    engine: AsyncEngine | None = app.state.engine
+    if engine is None:  # then nothing here is ours to close
         yield
-        await tail.close()
-        await driver.close()
-        await engine.dispose()
-
-    return lifespan
+        return
+    await _refuse_a_sandboxs_database(make_sessions(engine), app.state.settings)
+    yield
+    await app.state.tail.close()
+    await app.state.driver.close()
+    await engine.dispose()
 
 
 async def _refuse_a_sandboxs_database(sessions: Sessions, settings: Settings) -> None:

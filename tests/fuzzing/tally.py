@@ -11,6 +11,7 @@ OUT_OF_REACH = {
     "getToken": "knows its callers by a client's own credentials, never by a token",
     "introspectToken": "as getToken",
     "revokeToken": "as getToken",
+    "streamChanges": "never ends, so nobody here calls it; tests/journal and the drills do",
 }
 KINDS = ("2xx", "304", "400", "401", "403", "404", "409", "412", "422", "428", "4xx", "5xx")
 

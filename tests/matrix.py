@@ -65,7 +65,7 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getLotTimeline getOutcome
+confirmRegistration getAward getCheckpoint getCheckpointTimestamp getJournalKey getLiveness getLot getLotTimeline getOutcome
 getOutcomeTimeline getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion listAwardActions listAwards
 listChanges listCheckpoints listEnquiries listEnquiryActions listLotActions listLots listObservations
 listOutcomeActions listOutcomes proveConsistency registerAwards registerContracts registerLots registerOutcomes

@@ -39,7 +39,7 @@ from procure.tables import metadata
 #: What the service's role may do, table by table. A new table is declared here, with as little as it needs.
 KEPT_FOR_GOOD = {
     *("contract_signatures", "journal_checkpoints", "journal_entries", "journal_hold_ends", "journal_nodes"),
-    *("journal_personal", "journal_positions", "lot_seals", "observations"),
+    *("journal_personal", "journal_positions", "journal_timestamps", "lot_seals", "observations"),
     *("opening_approvals", "orders", "outcome_ledger", "payments", "ranked_bids"),
 }
 READ_ONLY = {"alembic_version", "policy_bands", "policy_terms", "policy_vat_rates", "policy_versions", "sandbox_clock"}

@@ -24,6 +24,7 @@ from insights.scenes import (
     of_organisations_and_people,
     service_client,
 )
+from journal.stamping import stamp_latest
 from procure.app import create_app
 from procure.awards import service as awards
 from procure.bids import service as bids
@@ -44,6 +45,8 @@ from procure.finance.schemas import InvoiceDraft
 from procure.identity.models import Credential, Membership
 from procure.identity.registrations.schemas import RegistrationDraft
 from procure.identity.rules import CredentialKind
+from procure.journal.notes import origin_of
+from procure.journal.sealer import Sealer
 from procure.kit import clock
 from procure.kit.actor import Actor, Role
 from procure.kit.body import convert
@@ -358,6 +361,16 @@ async def begin(settings: Settings) -> None:
         await db.commit()
 
 
+async def stamped(db: AsyncSession, at: Market, settings: Settings) -> int:
+    """The size of a checkpoint with a time stamp. Where this database is served a worker seals too."""
+    sealer = Sealer(at.vault, origin_of(settings.base_url))
+    while await sealer.seal(db):
+        await db.commit()
+    size = await stamp_latest(db)
+    await db.commit()
+    return size
+
+
 @asynccontextmanager
 async def marketplace(settings: Settings) -> AsyncGenerator[tuple[Market, Call]]:
     """A new one in this database."""
@@ -365,4 +378,5 @@ async def marketplace(settings: Settings) -> AsyncGenerator[tuple[Market, Call]]
         at = await fill(db, settings)
         registered = await call.post(None, "/v1/registrations", RegistrationDraft.EXAMPLE)
         at.resources += [f"/v1/registrations/{registered.json()['id']}"] if registered.is_success else []
+        at.resources.append(f"/v1/journal/checkpoints/{await stamped(db, at, settings)}")
         yield at, call

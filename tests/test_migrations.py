@@ -40,9 +40,10 @@ from procure.tables import metadata
 KEPT_FOR_GOOD = {
     *("contract_signatures", "journal_checkpoints", "journal_entries", "journal_hold_ends", "journal_nodes"),
     *("journal_personal", "journal_positions", "lot_seals", "observations"),
-    *("opening_approvals", "orders", "outcome_ledger", "payments", "ranked_bids"),
+    *("opening_approvals", "orders", "outcome_ledger", "payments", "policy_bands", "policy_terms"),
+    *("policy_vat_rates", "policy_versions", "ranked_bids"),
 }
-READ_ONLY = {"alembic_version", "policy_bands", "policy_terms", "policy_vat_rates", "policy_versions", "sandbox_clock"}
+READ_ONLY = {"alembic_version", "sandbox_clock"}
 CHANGED = {
     *(
         "awards",

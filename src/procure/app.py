@@ -75,6 +75,7 @@ from procure.lots.controllers import LotController
 from procure.mail.service import post_of
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
+from procure.policy.controllers import PolicyController, RuleController
 from procure.register.controllers import RegisterController, register_page
 from procure.sandbox import service as sandbox
 from procure.sandbox.controllers import SandboxController, TimeController
@@ -113,8 +114,10 @@ ROUTES: list[ControllerRouterHandler] = [
     OpeningController,
     OutcomeController,
     PersonController,
+    PolicyController,
     RegisterController,
     RegistrationController,
+    RuleController,
     SuspensionController,
     TaskController,
     TimelineController,

@@ -77,6 +77,9 @@ def upgrade() -> None:
         "UPDATE policy_versions SET jurisdiction = nation, source = 'Not recorded' "
         "FROM organisations WHERE organisations.id = organisation_id"
     )
+    # When they were loaded is on no record; that they held from their day on is.
+    for table in TABLES:
+        op.execute(f"UPDATE {table} SET recorded_at = valid_from::timestamp AT TIME ZONE 'UTC'")  # noqa: S608 - of the above
     for table in TABLES:
         for column in ("jurisdiction", "source", "reason"):
             op.alter_column(table, column, server_default=None)

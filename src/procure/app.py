@@ -20,6 +20,7 @@ from procure.contracts.controllers import ContractController
 from procure.contracts.deliverables.controllers import DeliverableController
 from procure.contracts.endings.controllers import EndingController
 from procure.contracts.iterations.controllers import IterationController
+from procure.cpv.controllers import CpvController
 from procure.enquiries.controllers import EnquiryController
 from procure.evaluation.controllers import EvaluationController, OpeningController, list_opened_bids
 from procure.finance.controllers import FinanceController, InvoiceController
@@ -100,6 +101,7 @@ ROUTES: list[ControllerRouterHandler] = [
     BidController,
     ChangeController,
     ContractController,
+    CpvController,
     DeliverableController,
     EndingController,
     EnquiryController,

@@ -42,9 +42,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: Link | None = None
 
 
-_SOURCE = {
-    "citation": "Procurement Act 2023, Schedule 1: threshold amounts, as they stand from that day",
-    "url": "https://www.legislation.gov.uk/ukpga/2023/54/schedule/1",
+_SCOTLAND = {
+    "citation": "Procurement Reform (Scotland) Act 2014, section 3: 50,000 without VAT",
+    "url": "https://www.legislation.gov.uk/asp/2014/12/section/3",
 }
 _DECISION = {"citation": "Cabinet decision 2026/117"}
 
@@ -63,13 +63,14 @@ class BandDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """From which value, with VAT, a band holds, and what it asks, from a day on."""
 
     EXAMPLE: ClassVar[object] = {
-        "band": "covered",
-        "valid_from": "2028-01-01",
-        "threshold": {"amount": "210000.00", "currency": "GBP"},
-        "threshold_central": {"amount": "136000.00", "currency": "GBP"},
-        "ceremony": {"window_days": 25, "notice_required": True, "openers": 2, "standstill_working_days": 8},
-        "source": _SOURCE,
-        "reason": "Thresholds are set anew every second 1 January.",
+        "band": "notifiable",
+        "jurisdiction": "GB-SCT",
+        "valid_from": "2027-01-01",
+        "threshold": {"amount": "60000.00", "currency": "GBP"},
+        "threshold_central": {"amount": "60000.00", "currency": "GBP"},
+        "ceremony": {"window_working_days": 5, "notice_required": True},
+        "source": _SCOTLAND,
+        "reason": "Contracts of Scottish buyers are regulated from another value on.",
     }
 
     band: Band
@@ -86,7 +87,7 @@ class VatRateDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """The standard rate of VAT, in percent, from a day on. It is the same in the whole country."""
 
     EXAMPLE: ClassVar[object] = {
-        "valid_from": "2028-01-04",
+        "valid_from": "2027-10-01",
         "rate": "21.00",
         "source": {"citation": "Value Added Tax Act 1994, section 2(1)"},
         "reason": "The standard rate changes.",
@@ -102,11 +103,12 @@ class TermsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """A version of the short form of contract: lots published from its day on are contracted under it."""
 
     EXAMPLE: ClassVar[object] = {
-        "version": "short-form-2",
-        "valid_from": "2028-01-01",
-        "text": "1. The work. The supplier delivers each deliverable of this document by its date.",
+        "version": "short-form-scotland-1",
+        "jurisdiction": "GB-SCT",
+        "valid_from": "2027-01-01",
+        "text": "1. The work. The supplier delivers each deliverable by its date.\n2. Law. The law of Scotland governs this contract.",
         "source": {"citation": "The platform's own short form of contract"},
-        "reason": "Suppliers asked for plainer words on what they bring along.",
+        "reason": "Scottish buyers contract under the law of Scotland.",
     }
 
     version: TermsVersion
@@ -174,7 +176,8 @@ class PlatformLimitsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     """The platform's limits from a day on, all of them."""
 
     EXAMPLE: ClassVar[object] = {
-        "valid_from": "2028-01-01",
+        "jurisdiction": "GB-SCT",
+        "valid_from": "2027-01-01",
         "limits": {
             "duration_days_max": 84,
             "ceiling_max": "170000.00",
@@ -194,7 +197,7 @@ class PlatformLimitsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
             "variation_percent_max": 10,
             "tender_validity_days_min": 60,
         },
-        "source": {"citation": "Decision of the platform's board, 14 October 2027"},
+        "source": {"citation": "Decision of the platform's board, 14 October 2026"},
         "reason": "Briefs of more than 1,200 words were read to their end by one bidder in five.",
     }
 
@@ -209,7 +212,7 @@ class PolicyVersionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """A buyer's own limits from a day on, inside the platform's."""
 
     EXAMPLE: ClassVar[object] = {
-        "valid_from": "2028-01-01",
+        "valid_from": "2027-10-01",
         "limits": {"duration_days_max": 42, "ceiling_max": "60000.00", "panel_persons_min": 3},
         "source": _DECISION,
         "reason": "Six weeks have taught us more than twelve did.",

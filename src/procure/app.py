@@ -74,6 +74,7 @@ from procure.kit.settings import Settings, SettingsFault
 from procure.kit.trial import Trial
 from procure.lots.controllers import LotController
 from procure.mail.service import post_of
+from procure.measures.controllers import MeasureController
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
 from procure.policy.controllers import PolicyController, RuleController
@@ -113,6 +114,7 @@ ROUTES: list[ControllerRouterHandler] = [
     JournalController,
     LotController,
     MeController,
+    MeasureController,
     OpeningController,
     OutcomeController,
     PersonController,

@@ -199,8 +199,24 @@ async def parties(story: Story) -> None:
     await story.play("suspendOrganisation", operator, **places)
     await story.play("reinstateOrganisation", operator, **places)
     await story.play("listOrganisations", operator)
+    await rules(story)
     await journal(story)
     await webhooks(story)
+
+
+async def rules(story: Story) -> None:
+    """What holds, and what is going to; what things are called, and how value is measured."""
+    for noun in ("Band", "VatRate", "Terms", "PlatformLimits"):
+        await story.play(f"record{noun}", story.operator)
+    await story.play("recordPolicyVersion", story.council.approver)
+    for name in ("listBands", "listVatRates", "listTerms", "listPlatformLimits", "listPolicyVersions"):
+        await story.play(name, query="?limit=2")
+    of_council = f"?buyer_id={story.council.organisation.id}"
+    await story.play("getPolicy", query=f"{of_council}&on={later('2027-10-01')}")
+    await story.play("getTerms", version="short-form-1")
+    await story.play("searchCpv", query="?q=software%20develop&under=72000000&limit=5")
+    await story.play("getCpvCode", code="72200000")
+    await story.play("getMeasureCatalogue", query="?theme=climate")
 
 
 async def journal(story: Story) -> None:

@@ -57,6 +57,13 @@ from procure.organisations.models import Organisation
 from procure.outcomes import service as outcomes
 from procure.outcomes.models import Outcome
 from procure.outcomes.schemas import OutcomeDraft
+from procure.policy.schemas import (
+    BandDraft,
+    PlatformLimitsDraft,
+    PolicyVersionDraft,
+    TermsDraft,
+    VatRateDraft,
+)
 from procure.policy.working_days import local_day
 from procure.vault.strongbox import STRONGBOX, Strongbox
 from procure.webhooks import service as webhooks
@@ -223,6 +230,8 @@ async def parts(at: Market) -> AsyncGenerator[str]:
         yield f"/v1/organisations/{at.winner.organisation_id}/members/{member.id}"
     for webhook in await at.db.scalars(select(Webhook).where(Webhook.organisation_id == at.buyer.organisation.id)):
         yield f"/v1/webhooks/{webhook.id}"
+    for path in ("policy/terms/short-form-1", "cpv/72200000", "cpv/45000000-7"):
+        yield f"/v1/{path}"
     for number in range(3):
         yield f"/v1/finance/orders/EXT-{number}"
         yield f"/v1/finance/payments/EXT-{number}"
@@ -318,6 +327,11 @@ def filled_in(places: dict[str, str], address: Address, resources: list[str]) ->
 async def bodies_alone(at: Market) -> dict[str, tuple[Role, Any]]:
     """Of what is made out of nothing, and who may."""
     moment = await clock.now(at.db) + timedelta(minutes=1)
+
+    def of_later(example: Any) -> Any:
+        """A rule that nobody lives to see."""
+        return {**example, "valid_from": str(local_day(moment) + timedelta(days=400))}
+
     party = {
         "kind": "buyer",
         "name": "Another council",
@@ -327,6 +341,11 @@ async def bodies_alone(at: Market) -> dict[str, tuple[Role, Any]]:
     return {
         "draftOutcome": (Role.OFFICER, build.outcome_document(at.buyer)),
         "moveSandboxClock": (Role.OPERATOR, {"to": moment.isoformat()}),
+        "recordBand": (Role.OPERATOR, of_later(BandDraft.EXAMPLE)),
+        "recordPlatformLimits": (Role.OPERATOR, of_later(PlatformLimitsDraft.EXAMPLE)),
+        "recordPolicyVersion": (Role.APPROVER, of_later(PolicyVersionDraft.EXAMPLE)),
+        "recordTerms": (Role.OPERATOR, of_later(TermsDraft.EXAMPLE)),
+        "recordVatRate": (Role.OPERATOR, of_later(VatRateDraft.EXAMPLE)),
         "registerOrganisation": (Role.OPERATOR, party),
     }
 

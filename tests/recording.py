@@ -18,6 +18,8 @@ _URLSAFE = urlsafe_b64encode(_BYTES).decode().rstrip("=")
 _BASE64 = b64encode(_BYTES).decode()
 #: A hash of the journal's tree.
 _HASH = re.compile(r"(?<![\w+/])[\w+/]{43}=(?![\w+/=])", re.ASCII)
+#: No secret, though its field is named as one.
+_CPV = re.compile(r"[0-9]{8}")
 _NOTE = f"procure.example/journal\n1042\n{_BASE64}\n\n— procure.example/journal {b64encode(_BYTES * 2 + _BYTES[:4]).decode()}\n"
 PLAIN: dict[str, Any] = {
     "access_token": f"eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.{_URLSAFE}.{_URLSAFE}{_URLSAFE}",
@@ -37,6 +39,7 @@ PLAIN: dict[str, Any] = {
     "rotation_ends_at": "2026-12-02T09:00:00Z",
     "secret": f"whsec_{_BASE64}",
     "signature": b64encode(_BYTES * 2).decode(),
+    "stamped_at": "2026-12-01T09:00:00Z",
     "verifier_key": f"procure.example/journal+9f86d081+{b64encode(bytes([1]) + _BYTES).decode()}",
     "waiting_since": "2026-12-01T09:00:00Z",
     "x": _URLSAFE,
@@ -51,7 +54,7 @@ class Recorder:
         self.names: dict[str, str] = {}
 
     def plain(self, value: Any, field: str = "") -> Any:
-        if field in PLAIN and value is not None:
+        if field in PLAIN and value is not None and not (field == "code" and _CPV.fullmatch(value)):
             return PLAIN[field]
         if isinstance(value, dict):
             return {name: self.plain(inner, name) for name, inner in value.items()}

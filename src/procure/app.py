@@ -21,6 +21,7 @@ from procure.contracts.deliverables.controllers import DeliverableController
 from procure.contracts.endings.controllers import EndingController
 from procure.contracts.iterations.controllers import IterationController
 from procure.contracts.observations.controllers import ContractObservationController
+from procure.cpv.controllers import CpvController
 from procure.enquiries.controllers import EnquiryController
 from procure.evaluation.controllers import EvaluationController, OpeningController, list_opened_bids
 from procure.finance.controllers import FinanceController, InvoiceController
@@ -74,9 +75,11 @@ from procure.kit.settings import Settings, SettingsFault
 from procure.kit.trial import Trial
 from procure.lots.controllers import LotController
 from procure.mail.service import post_of
+from procure.measures.controllers import MeasureController
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
 from procure.outcomes.proposals.controllers import ProposalController
+from procure.policy.controllers import PolicyController, RuleController
 from procure.register.controllers import RegisterController, register_page
 from procure.sandbox import service as sandbox
 from procure.sandbox.controllers import SandboxController, TimeController
@@ -101,6 +104,7 @@ ROUTES: list[ControllerRouterHandler] = [
     BidController,
     ChangeController,
     ContractController,
+    CpvController,
     DeliverableController,
     EndingController,
     EnquiryController,
@@ -113,12 +117,15 @@ ROUTES: list[ControllerRouterHandler] = [
     JournalController,
     LotController,
     MeController,
+    MeasureController,
     OpeningController,
     OutcomeController,
     ProposalController,
     PersonController,
+    PolicyController,
     RegisterController,
     RegistrationController,
+    RuleController,
     SuspensionController,
     TaskController,
     TimelineController,

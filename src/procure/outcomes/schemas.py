@@ -10,7 +10,20 @@ from msgspec import UNSET, Meta, UnsetType
 
 from procure.kit.actor import Actor
 from procure.kit.etags import tag_of
-from procure.kit.fields import Count, Cpv, Instant, ItemKey, Line, Link, Name, Paragraph, Percent, Quantity, Reference
+from procure.kit.fields import (
+    Count,
+    Cpv,
+    CpvGiven,
+    Instant,
+    ItemKey,
+    Line,
+    Link,
+    Name,
+    Paragraph,
+    Percent,
+    Quantity,
+    Reference,
+)
 from procure.kit.money import Money
 from procure.organisations.schemas import Party
 from procure.outcomes import rules
@@ -122,7 +135,7 @@ class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     envelope: Money
     measures: Measures
     budget_lines: BudgetLines = []
-    cpv: Cpv | None = None
+    cpv: CpvGiven | None = None
 
 
 class OutcomePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -138,7 +151,7 @@ class OutcomePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     envelope: Money | UnsetType = UNSET
     measures: Measures | UnsetType = UNSET
     budget_lines: BudgetLines | UnsetType = UNSET
-    cpv: Cpv | UnsetType | None = UNSET
+    cpv: CpvGiven | UnsetType | None = UNSET
 
 
 class EndDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

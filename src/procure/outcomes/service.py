@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import Select, case, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from procure.cpv import service as cpv
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, auditors, within
 from procure.kit import clock
@@ -22,7 +22,7 @@ from procure.kit.ids import new_id
 from procure.kit.money import Money
 from procure.kit.paging import Paging, after
 from procure.organisations.models import Organisation
-from procure.outcomes import lists, rules
+from procure.outcomes import drafts, lists, rules
 from procure.outcomes.errors import (
     MeasureNotFound,
     ObservationInvalid,
@@ -37,23 +37,19 @@ from procure.outcomes.events import (
     OutcomeRevised,
 )
 from procure.outcomes.models import (
-    BudgetLine,
     LedgerEntry,
     Measure,
     Observation,
-    Option,
     Outcome,
     Proposal,
     TeamMember,
     reference_numbers,
 )
-from procure.outcomes.rules import BudgetShare, LedgerKind, OutcomeStatus, ProposalStatus, Room
+from procure.outcomes.rules import LedgerKind, OutcomeStatus, ProposalStatus, Room
 from procure.outcomes.schemas import (
     EndDecision,
     LedgerView,
-    MeasureDraft,
     ObservationDraft,
-    OptionDraft,
     OutcomeDraft,
     OutcomePatch,
     OutcomeView,
@@ -125,11 +121,12 @@ async def check_seen(db: AsyncSession, actor: Actor, seen: Seen, outcome: Outcom
 
 async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
     """Write an outcome down. Nothing is committed until a budget holder activates it."""
-    _check(
+    drafts.check(
         data.envelope,
         [member.discipline for member in data.team],
         data.statement,
         data.measures,
+        data.cpv,
         options=data.options,
         budget_lines=data.budget_lines,
     )
@@ -144,17 +141,17 @@ async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
         title=data.title,
         statement=data.statement,
         beneficiaries=data.beneficiaries,
-        options=_options(data.options),
+        options=drafts.options_of(data.options),
         team=[TeamMember(one.person_id, one.discipline) for one in data.team],
         envelope=data.envelope.value,
         currency=data.envelope.currency,
-        budget_lines=budget_lines(data.budget_lines),
-        cpv=data.cpv,
+        budget_lines=drafts.budget_lines(data.budget_lines),
+        cpv=cpv.canonical(data.cpv) if data.cpv else None,
         prepared_by=[actor.person_id] if actor.person_id else [],
         created_at=now,
         version=1,
     )
-    outcome.measures = _measures(outcome.id, data.measures)
+    outcome.measures = drafts.measures_of(outcome.id, data.measures)
     db.add(outcome)
     event = OutcomeDrafted(
         object_id=outcome.id,
@@ -177,20 +174,21 @@ async def revise(
     rules.check_draft(outcome.status)
     changes = given(patch)
     measures = changes.pop("measures", None)
-    for name, value in _columns(changes).items():
+    for name, value in drafts.columns(changes).items():
         setattr(outcome, name, value)
     disciplines = [member.discipline for member in outcome.team]
-    _check(
+    drafts.check(
         Money.of(outcome.envelope, outcome.currency),
         disciplines,
         outcome.statement,
         measures or [],
+        changes.get("cpv"),
         options=outcome.options,
         budget_lines=outcome.budget_lines,
     )
     if measures is not None:
         await db.execute(delete(Measure).where(Measure.outcome_id == outcome.id))
-        db.add_all(_measures(outcome.id, measures))
+        db.add_all(drafts.measures_of(outcome.id, measures))
     if actor.person_id and actor.person_id not in outcome.prepared_by:
         outcome.prepared_by = [*outcome.prepared_by, actor.person_id]
     outcome.touch()
@@ -198,81 +196,6 @@ async def revise(
     event = OutcomeRevised(object_id=outcome.id, object_version=outcome.version, fields=fields)
     await journal.record(db, actor, event, within(outcome.buyer_id))
     return outcome
-
-
-def _columns(changes: dict[str, Any]) -> dict[str, Any]:
-    """A patch's fields as the row holds them."""
-    columns = dict(changes)
-    if money := columns.pop("envelope", None):
-        columns.update(envelope=money.value, currency=money.currency)
-    if (options := columns.pop("options", None)) is not None:
-        columns["options"] = _options(options)
-    if (lines := columns.pop("budget_lines", None)) is not None:
-        columns["budget_lines"] = budget_lines(lines)
-    if (team := columns.pop("team", None)) is not None:
-        columns["team"] = [TeamMember(one.person_id, one.discipline) for one in team]
-    return columns
-
-
-def _options(drafts: Sequence[OptionDraft]) -> list[Option]:
-    return [Option(one.title, one.reason, one.chosen, one.buys) for one in drafts]
-
-
-def budget_lines(given: Sequence[BudgetLine]) -> list[BudgetLine]:
-    """As the row holds them: every amount with its hundredths."""
-    return [msgspec.structs.replace(one, amount=Money.of(one.amount.value, one.amount.currency)) for one in given]
-
-
-def shares(lines: Sequence[BudgetLine]) -> list[BudgetShare]:
-    return [
-        BudgetShare(
-            place=(one.code, one.cost_centre, one.financial_year),
-            financial_year=one.financial_year,
-            amount=one.amount.value,
-            currency=one.amount.currency,
-        )
-        for one in lines
-    ]
-
-
-def _check(
-    envelope: Money,
-    disciplines: list[str],
-    statement: str,
-    measures: Sequence[MeasureDraft],
-    *,
-    options: Sequence[Option | OptionDraft],
-    budget_lines: Sequence[BudgetLine],
-) -> None:
-    faults = Faults()
-    rules.check_options(faults, [one.buys for one in options])
-    rules.check_budget_lines(faults, shares(budget_lines), envelope.value, envelope.currency)
-    faults.unless(envelope.currency == "GBP", "/envelope/currency", "currency", "The only currency here is GBP.")
-    for index, one in enumerate(measures):
-        baseline = (Decimal(one.baseline.value), one.baseline.on)
-        target = (Decimal(one.target.value), one.target.on)
-        rules.check_measure(faults, f"/measures/{index}", one.direction, baseline, target, one.review_dates)
-    rules.check_outcome(faults, envelope.value, disciplines, statement)
-
-
-def _measures(outcome_id: UUID, drafts: Sequence[MeasureDraft]) -> list[Measure]:
-    return [
-        Measure(
-            id=new_id(),
-            outcome_id=outcome_id,
-            number=number,
-            name=one.name,
-            unit=one.unit,
-            direction=one.direction,
-            baseline_value=Decimal(one.baseline.value),
-            baseline_on=one.baseline.on,
-            target_value=Decimal(one.target.value),
-            target_on=one.target.on,
-            method=one.method,
-            review_dates=one.review_dates,
-        )
-        for number, one in enumerate(drafts, start=1)
-    ]
 
 
 async def activate(db: AsyncSession, actor: Actor, outcome_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Outcome:

@@ -15,6 +15,7 @@ from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
 from procure.kit.money import Money
 from procure.kit.paging import Paging, after
+from procure.outcomes import drafts
 from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
 from procure.outcomes.models import Outcome, Proposal, facts
@@ -64,14 +65,14 @@ async def propose(
     outcome_rules.check_active(outcome.status)
     rules.check_none_open(is_open=await outcomes.find_open_proposal(db, outcome.id) is not None)
     now = await clock.now(db)
-    lines = outcomes.budget_lines(data.budget_lines)
+    lines = drafts.budget_lines(data.budget_lines)
     room = await outcomes.room_of(db, outcome)
     rules.check_proposal(
         data.kind,
         data.amount.value,
         data.amount.currency,
         room,
-        outcomes.shares(lines),
+        drafts.shares(lines),
         outcome_currency=outcome.currency,
         has_lines=bool(outcome.budget_lines),
     )

@@ -40,7 +40,7 @@ changeNextStep completeContract
     404: elsewhere.officer,service_owner
     person-needed: system
 
-draftLot observeMeasure recordLotNotice reviseLot
+copyLot draftLot observeMeasure recordLotNotice reviseLot withdrawLot
     may: buyer.officer,service_owner system
     404: elsewhere.officer,service_owner
 
@@ -65,7 +65,7 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getLotTimeline getOutcome
+confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getLotChoices getLotTimeline getOutcome
 getOutcomeTimeline getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion listAwardActions listAwards
 listChanges listCheckpoints listEnquiries listEnquiryActions listLotActions listLots listObservations
 listOutcomeActions listOutcomes proveConsistency registerAwards registerContracts registerLots registerOutcomes
@@ -80,6 +80,10 @@ getBid getBidTimeline listBidActions
 getContract getContractDocument getContractTimeline getDeliverable listContractActions
     may: buyer.approver,auditor,finance,officer,service_owner supplier.bidder,viewer system
     404: elsewhere.approver,auditor,finance,officer,service_owner rival.bidder,viewer
+
+getLotChecks
+    may: buyer.approver,auditor,evaluator,officer,service_owner system
+    404: elsewhere.approver,auditor,evaluator,officer,service_owner rival.bidder,viewer supplier.bidder,viewer
 
 getOrganisation listOrganisationActions
     may: buyer.admin,approver,auditor,finance,officer elsewhere.admin,approver,auditor,finance,officer

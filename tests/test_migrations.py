@@ -42,7 +42,15 @@ KEPT_FOR_GOOD = {
     *("journal_personal", "journal_positions", "lot_seals", "observations"),
     *("opening_approvals", "orders", "outcome_ledger", "payments", "ranked_bids"),
 }
-READ_ONLY = {"alembic_version", "policy_bands", "policy_terms", "policy_vat_rates", "policy_versions", "sandbox_clock"}
+READ_ONLY = {
+    "alembic_version",
+    "lot_defaults",
+    "policy_bands",
+    "policy_terms",
+    "policy_vat_rates",
+    "policy_versions",
+    "sandbox_clock",
+}
 CHANGED = {
     *(
         "awards",

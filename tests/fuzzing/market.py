@@ -168,12 +168,12 @@ async def beginning(at: Market, passer_by: Actor) -> None:
     db, buyer = at.db, at.buyer
     drafted = await outcomes.draft(db, buyer.officer, convert(build.outcome_document(buyer), OutcomeDraft))
     active = await build.active_outcome(db, buyer)
-    lot = await build.drafted_lot(db, buyer)
+    drafts = [await build.drafted_lot(db, buyer) for _ in range(3)]
     published = [await build.published_lot(db, buyer, at.vault) for _ in range(2)]
     await at.bid_on(published[0])
     asked = [await enquiries.ask(db, passer_by, published[0].id, EnquiryDraft("May we come?")) for _ in range(2)]
     await enquiries.answer(db, buyer.officer, asked[1].id, EnquiryAnswer("Yes."))
-    await at.show(drafted, active, lot, *published, *asked)
+    await at.show(drafted, active, *drafts, *published, *asked)
 
 
 async def told(at: Market, settings: Settings) -> None:

@@ -59,7 +59,10 @@ Measures = Annotated[list[MeasureDraft], Meta(min_length=1, max_length=20)]
 
 
 class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An outcome to be written down. `envelope` is net: the most that may ever be committed to it."""
+    """An outcome to be written down. `envelope` is net: the most that may ever be committed to it.
+
+    Without a `title` it is called by the first sentence of its statement.
+    """
 
     EXAMPLE: ClassVar[object] = {
         "title": "Housing-benefit changes decided in two days",
@@ -87,13 +90,13 @@ class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         ],
     }
 
-    title: Line
     statement: Paragraph
     beneficiaries: Line
     options: Options
     team: Team
     envelope: Money
     measures: Measures
+    title: Line | None = None
     cpv: Cpv | None = None
 
 

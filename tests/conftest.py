@@ -40,10 +40,14 @@ hypothesis.settings.load_profile("procure")
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
 
+#: Files that take longest, by the beginning of their path.
+LONGEST = ("tests/fuzzing/test_fuzzing", "tests/test_dev", "tests/test_authorisation", "tests/test_examples")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that no process is left alone with it at the end."""
-    items.sort(key=lambda item: "fuzzing" not in item.nodeid)
+    """What takes longest begins first, so that no process is left alone with it at the end; by files, so files stay together."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -65,11 +65,12 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-confirmRegistration getAward getCheckpoint getJournalKey getLiveness getLot getLotChoices getLotTimeline getOutcome
-getOutcomeTimeline getReadiness getSeal getTime getTokenKeys getTokenMetadata getVersion listAwardActions listAwards
-listChanges listCheckpoints listEnquiries listEnquiryActions listLotActions listLots listObservations
-listOutcomeActions listOutcomes proveConsistency registerAwards registerContracts registerLots registerOutcomes
-registerSupplier streamChanges
+confirmRegistration getAward getCheckpoint getCheckpointTimestamp getCpvCode getJournalKey getLiveness getLot getLotChoices
+getLotTimeline getMeasureCatalogue getOutcome getOutcomeTimeline getPolicy getReadiness getSeal getTerms getTime getTokenKeys
+getTokenMetadata getVersion listAwardActions listAwards listBands listChanges listCheckpoints listEnquiries
+listEnquiryActions listLotActions listLots listObservations listOutcomeActions listOutcomes listPlatformLimits
+listPolicyVersions listTerms listVatRates proveConsistency registerAwards registerContracts registerLots registerOutcomes
+registerSupplier searchCpv streamChanges
     may: everyone
 
 getBid getBidTimeline listBidActions
@@ -93,7 +94,8 @@ getPanel getRanking
     may: buyer.approver,auditor,evaluator,officer system
     404: elsewhere.approver,auditor,evaluator,officer
 
-getPerson listPersonActions moveSandboxClock registerOrganisation reinstatePerson suspendOrganisation suspendPerson
+getPerson listPersonActions moveSandboxClock recordBand recordPlatformLimits recordTerms recordVatRate
+registerOrganisation reinstatePerson suspendOrganisation suspendPerson
     may: operator
 
 getScores
@@ -141,6 +143,10 @@ getMe listTasks
 placeOrder recordPayment
     may: buyer.finance system
     404: elsewhere.finance
+
+recordPolicyVersion
+    may: buyer.approver elsewhere.approver
+    person-needed: system
 
 recommendAward
     may: buyer.officer

@@ -37,6 +37,7 @@ PLAIN: dict[str, Any] = {
     "rotation_ends_at": "2026-12-02T09:00:00Z",
     "secret": f"whsec_{_BASE64}",
     "signature": b64encode(_BYTES * 2).decode(),
+    "stamped_at": "2026-12-01T09:00:00Z",
     "verifier_key": f"procure.example/journal+9f86d081+{b64encode(bytes([1]) + _BYTES).decode()}",
     "waiting_since": "2026-12-01T09:00:00Z",
     "x": _URLSAFE,

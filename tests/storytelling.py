@@ -12,7 +12,9 @@ import msgspec
 import build
 from conftest import World
 from described import Described, described
+from journal.stamping import stamp_latest
 from procure import worker
+from procure.journal import stamps
 from procure.journal.notes import origin_of
 from procure.journal.sealer import Sealer
 from procure.kit.actor import Actor, Known, Role
@@ -31,6 +33,8 @@ IDENTIFIERS = {"operator": "EXP", "bidder": "07590781", "other": "07590782"}
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
+#: What stands for bytes that JSON has no form for, and that are others each time.
+BINARY = {stamps.REPLY: "A TimeStampResp, DER: 30 82 …"}
 #: Links to what is there for somebody else, or in time.
 LATER = {"approveAward": ("getAssessment",), "openLot": ("listOpenedBids",), "publishLot": ("getSeal",)}
 
@@ -109,7 +113,8 @@ class Story:
 
     def kept(self, name: str, reply: httpx.Response) -> Any:
         assert reply.is_success, f"{name}: {reply.status_code} {reply.text}"
-        body = reply.json() if reply.headers["content-type"].endswith("json") else reply.text
+        kind = reply.headers["content-type"]
+        body = BINARY.get(kind) or (reply.json() if kind.endswith("json") else reply.text)
         self.answered.setdefault(name, {}).setdefault(str(reply.status_code), self.recorder.plain(body))
         return body
 
@@ -129,6 +134,12 @@ class Story:
         async with self.world.sessions() as db:
             while await sealer.seal(db):
                 await db.commit()
+
+    async def stamp(self) -> None:
+        """Have the latest checkpoint stamped by an authority."""
+        async with self.world.sessions() as db:
+            await stamp_latest(db)
+            await db.commit()
 
     async def work(self) -> None:
         assert await worker.run_once(self.world.sessions, self.world.vault, self.world.post)
@@ -188,8 +199,24 @@ async def parties(story: Story) -> None:
     await story.play("suspendOrganisation", operator, **places)
     await story.play("reinstateOrganisation", operator, **places)
     await story.play("listOrganisations", operator)
+    await rules(story)
     await journal(story)
     await webhooks(story)
+
+
+async def rules(story: Story) -> None:
+    """What holds, and what is going to; what things are called, and how value is measured."""
+    for noun in ("Band", "VatRate", "Terms", "PlatformLimits"):
+        await story.play(f"record{noun}", story.operator)
+    await story.play("recordPolicyVersion", story.council.approver)
+    for name in ("listBands", "listVatRates", "listTerms", "listPlatformLimits", "listPolicyVersions"):
+        await story.play(name, query="?limit=2")
+    of_council = f"?buyer_id={story.council.organisation.id}"
+    await story.play("getPolicy", query=f"{of_council}&on={later('2027-10-01')}")
+    await story.play("getTerms", version="short-form-1")
+    await story.play("searchCpv", query="?q=software%20develop&under=72000000&limit=5")
+    await story.play("getCpvCode", code="72200000")
+    await story.play("getMeasureCatalogue", query="?theme=climate")
 
 
 async def journal(story: Story) -> None:
@@ -201,8 +228,10 @@ async def journal(story: Story) -> None:
     await story.world.app.state.tail.close()
     await story.play("streamChanges", story.operator, query=f"?{of}")
     await story.play("getJournalKey")
+    await story.stamp()
     await story.play("listCheckpoints")
     size = (await story.play("getCheckpoint"))["size"]
+    await story.play("getCheckpointTimestamp", size=size)
     await story.play("proveInclusion", story.operator, position=changes["items"][0]["position"])
     await story.play("proveConsistency", query=f"?since=1&to={size}")
 

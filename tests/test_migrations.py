@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -31,26 +32,24 @@ from procure.identity import credentials
 from procure.identity import service as identity
 from procure.identity.rules import ClientKind, hash_secret
 from procure.identity.schemas import ClientDraft, SecretDraft
+from procure.kit import clock
 from procure.kit.actor import OrganisationKind, Role
+from procure.kit.body import convert
 from procure.kit.postgres import Urls
 from procure.migrations import configuration, migrate, unmigrate
+from procure.policy import service as policy
+from procure.policy.schemas import BandDraft, PolicyVersionDraft
+from procure.policy.working_days import local_day
 from procure.tables import metadata
 
 #: What the service's role may do, table by table. A new table is declared here, with as little as it needs.
 KEPT_FOR_GOOD = {
     *("contract_signatures", "journal_checkpoints", "journal_entries", "journal_hold_ends", "journal_nodes"),
-    *("journal_personal", "journal_positions", "lot_seals", "observations"),
-    *("opening_approvals", "orders", "outcome_ledger", "payments", "ranked_bids"),
+    *("journal_personal", "journal_positions", "journal_timestamps", "lot_seals", "observations"),
+    *("opening_approvals", "orders", "outcome_ledger", "payments", "policy_bands", "policy_terms"),
+    *("policy_vat_rates", "policy_versions", "ranked_bids"),
 }
-READ_ONLY = {
-    "alembic_version",
-    "lot_defaults",
-    "policy_bands",
-    "policy_terms",
-    "policy_vat_rates",
-    "policy_versions",
-    "sandbox_clock",
-}
+READ_ONLY = {"alembic_version", "lot_defaults", "sandbox_clock"}
 CHANGED = {
     *(
         "awards",
@@ -177,6 +176,12 @@ async def fill(world: World) -> None:
         await completed_contract(db, buyer, await active_contract(db, buyer, vault))
         await drafted_lot(db, buyer)
         await submitted_bid(db, await published_lot(db, buyer, vault), await supplier(db), vault)
+        day = str(local_day(await clock.now(db)) + timedelta(days=1))
+        band: Any = {**cast("dict[str, Any]", BandDraft.EXAMPLE), "valid_from": day}
+        own: Any = {**cast("dict[str, Any]", PolicyVersionDraft.EXAMPLE), "valid_from": day}
+        for _ in range(2):  # of which the release before knows one
+            await policy.record_band(db, buyer.approver, convert(band, BandDraft))
+            await policy.record_version(db, buyer.approver, convert(own, PolicyVersionDraft))
         await db.commit()
 
 

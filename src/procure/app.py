@@ -20,6 +20,7 @@ from procure.contracts.controllers import ContractController
 from procure.contracts.deliverables.controllers import DeliverableController
 from procure.contracts.endings.controllers import EndingController
 from procure.contracts.iterations.controllers import IterationController
+from procure.cpv.controllers import CpvController
 from procure.enquiries.controllers import EnquiryController
 from procure.evaluation.controllers import EvaluationController, OpeningController, list_opened_bids
 from procure.finance.controllers import FinanceController, InvoiceController
@@ -74,8 +75,10 @@ from procure.kit.settings import Settings, SettingsFault
 from procure.kit.trial import Trial
 from procure.lots.controllers import LotController
 from procure.mail.service import post_of
+from procure.measures.controllers import MeasureController
 from procure.organisations.controllers import OrganisationController
 from procure.outcomes.controllers import OutcomeController
+from procure.policy.controllers import PolicyController, RuleController
 from procure.register.controllers import RegisterController, register_page
 from procure.sandbox import service as sandbox
 from procure.sandbox.controllers import SandboxController, TimeController
@@ -101,6 +104,7 @@ ROUTES: list[ControllerRouterHandler] = [
     BidController,
     ChangeController,
     ContractController,
+    CpvController,
     DeliverableController,
     EndingController,
     EnquiryController,
@@ -112,11 +116,14 @@ ROUTES: list[ControllerRouterHandler] = [
     JournalController,
     LotController,
     MeController,
+    MeasureController,
     OpeningController,
     OutcomeController,
     PersonController,
+    PolicyController,
     RegisterController,
     RegistrationController,
+    RuleController,
     SuspensionController,
     TaskController,
     TimelineController,

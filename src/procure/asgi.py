@@ -12,5 +12,5 @@ from procure.kit.settings import Settings
 def create() -> Litestar:
     server.end_with_parent()
     app = create_app(Settings.from_environment())
-    app.on_startup.append(partial(server.on_let_go, app.state.tail))
+    app.on_startup.append(partial(server.on_let_go, app.state.tail.let_go))
     return app

@@ -164,7 +164,11 @@ cli.add_command(
     Deferred("person", "procure.identity.commands:person", "People's sign-ons: linked to them, and unlinked.")
 )
 cli.add_command(Deferred("keys", "procure.identity.commands:keys", "The keys that access tokens are signed with."))
-cli.add_command(Deferred("journal", "procure.audit:journal", "The record of all that happened: proven, exported."))
+cli.add_command(
+    Deferred(
+        "journal", "procure.audit:journal", "The record of all that happened: proven, exported, erased where personal."
+    )
+)
 cli.add_command(
     Deferred(
         "webhooks",

@@ -20,7 +20,7 @@ from procure.bids import models as bids
 from procure.contracts import models as contracts
 from procure.finance import models as finance
 from procure.journal.documents import COLUMNS
-from procure.journal.verification import BusinessRow, Signed
+from procure.journal.verification import BusinessRow, Signed, Stamp
 from procure.kit.canonical import canonical
 from procure.kit.db import make_engine
 
@@ -59,6 +59,7 @@ FROM journal_positions FULL JOIN journal_entries ON id = entry_id LEFT JOIN jour
 ORDER BY position NULLS LAST, id
 """  # noqa: S608 - column names of our own
 _CHECKPOINTS = "SELECT size, root, note FROM journal_checkpoints ORDER BY size"
+_STAMPS = "SELECT size, reply, stamped_at, authority FROM journal_timestamps ORDER BY size"
 _COUNT = text("SELECT count(*) FROM journal_positions")
 
 
@@ -74,6 +75,15 @@ class DatabaseSource:
     async def checkpoints(self) -> AsyncIterator[Signed]:
         async for row in self._streamed(_CHECKPOINTS):
             yield Signed(row["size"], row["root"], row["note"])
+
+    async def stamps(self) -> AsyncIterator[Stamp]:
+        async for row in self.stamp_rows():
+            yield Stamp(row["size"], row["reply"], row["stamped_at"])
+
+    async def stamp_rows(self) -> AsyncIterator[Mapping[str, Any]]:
+        """With the authority's address."""
+        async for row in self._streamed(_STAMPS):
+            yield row
 
     async def entries(self) -> AsyncIterator[Mapping[str, Any]]:
         async for row in self._streamed(_ENTRIES):
@@ -136,6 +146,13 @@ class _Checkpoint(msgspec.Struct, tag_field="is", tag="checkpoint"):
     note: str
 
 
+class _Stamp(msgspec.Struct, tag_field="is", tag="timestamp"):
+    size: int
+    reply: bytes
+    stamped_at: datetime
+    authority: str
+
+
 class _Row(msgspec.Struct, tag_field="is", tag="row"):
     object_type: str
     object_id: UUID
@@ -150,7 +167,7 @@ class _Form(msgspec.Struct, tag_field="is", tag="bundle"):
     verifier_key: str
 
 
-_LINES = msgspec.json.Decoder(_Entry | _Checkpoint | _Row | _Form)
+_LINES = msgspec.json.Decoder(_Entry | _Checkpoint | _Stamp | _Row | _Form)
 
 
 class BundleDamaged(Exception):
@@ -158,7 +175,7 @@ class BundleDamaged(Exception):
 
 
 async def export(source: DatabaseSource, path: Path, verifier_key: str, *, personal: bool, tick: Tick) -> None:
-    """Write a bundle: gzip, a JSON document a line, checkpoints first, then entries, then business rows."""
+    """Write a bundle: gzip, a JSON document a line, checkpoints first, then their time stamps, entries, business rows."""
     encoder = msgspec.json.Encoder()
     with gzip.open(path, "wb", compresslevel=6) as file:
 
@@ -168,6 +185,8 @@ async def export(source: DatabaseSource, path: Path, verifier_key: str, *, perso
         write(_Form(VERSION, await source.count(), verifier_key))
         async for signed in source.checkpoints():
             write(_Checkpoint(signed.size, signed.root, signed.note))
+        async for row in source.stamp_rows():
+            write(_Stamp(**row))
         async for row in source.entries():
             said = {name: row[name] for name in _Entry.__struct_fields__}
             write(_Entry(**said if personal else {**said, "salt": None, "data": None}))
@@ -191,10 +210,17 @@ class BundleSource:
 
     async def checkpoints(self) -> AsyncIterator[Signed]:
         for line in self._lines():
-            if isinstance(line, _Entry | _Row):
+            if isinstance(line, _Stamp | _Entry | _Row):
                 return
             if isinstance(line, _Checkpoint):
                 yield Signed(line.size, line.root, line.note)
+
+    async def stamps(self) -> AsyncIterator[Stamp]:
+        for line in self._lines():
+            if isinstance(line, _Entry | _Row):
+                return
+            if isinstance(line, _Stamp):
+                yield Stamp(line.size, line.reply, line.stamped_at)
 
     async def entries(self) -> AsyncIterator[Mapping[str, Any]]:
         for line in self._lines():
@@ -208,7 +234,7 @@ class BundleSource:
             if isinstance(line, _Row):
                 yield BusinessRow(line.object_type, line.object_id, hashlib.sha256(bytes(line.facts)).digest())
 
-    def _lines(self) -> Iterator[_Entry | _Checkpoint | _Row | _Form]:
+    def _lines(self) -> Iterator[_Entry | _Checkpoint | _Stamp | _Row | _Form]:
         try:
             with gzip.open(self._path, "rb") as file:
                 yield from map(_LINES.decode, file)

@@ -6,14 +6,13 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import wait
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
-
-from procure.journal.tail import Tail
 
 #: A connection that sends nothing, or only half of its headers, is closed after this; a kept-alive one as well.
 HEADERS_MAX_S = 15
@@ -76,9 +75,9 @@ def serve(host: str, port: int) -> None:
     ).serve()
 
 
-async def on_let_go(tail: Tail) -> None:
-    """Let all go who wait for changes, when this worker process is told that it will be stopped."""
-    asyncio.get_running_loop().add_signal_handler(LET_GO, tail.let_go)
+async def on_let_go(let_go: Callable[[], None]) -> None:
+    """Call `let_go` when this worker process is told that it will be stopped."""
+    asyncio.get_running_loop().add_signal_handler(LET_GO, let_go)
 
 
 def end_with_parent() -> None:

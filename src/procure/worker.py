@@ -23,6 +23,8 @@ from procure.identity.registrations import service as registrations
 from procure.journal.notes import origin_of
 from procure.journal.sealer import BATCH_MAX, ENTRIES, LOOK_S, SPACING_S, Sealer
 from procure.journal.service import record_refusal
+from procure.journal.stamper import LOOK_S as STAMP_EVERY_S
+from procure.journal.stamper import Stamper, stamper_of
 from procure.kit import idempotency, logs
 from procure.kit.backoff import Backoff
 from procure.kit.db import Sessions, make_engine, make_sessions, transaction
@@ -43,9 +45,9 @@ from procure.webhooks.courier import Courier
 
 log = structlog.get_logger(__name__)
 
-#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile, one each for the sealer and the post; and the
-#: courier's.
-POOL_SIZE = 4 + courier.CONNECTIONS
+#: One for the lot in hand, one for the sandbox's clock that its vault reads meanwhile, one each for the sealer, the stamper and the post;
+#: and the courier's.
+POOL_SIZE = 5 + courier.CONNECTIONS
 #: Longest pause between looks at a database that is away.
 BACKOFF_MAX_S = 10.0
 #: What a job in hand gets to finish when the worker is stopped; then its transaction is rolled back.
@@ -95,6 +97,16 @@ def jobs(sessions: Sessions, vault: Vault) -> list[Job]:
 def post_jobs(sessions: Sessions, post: Post | None) -> list[Job]:
     """Apart from the others, which shall wait for no mail server."""
     return [] if post is None else [Job("mail", 0.0, partial(deliver_due, sessions, post))]
+
+
+def stamp_jobs(sessions: Sessions, stamper: Stamper | None) -> list[Job]:
+    """Apart from the others too, which shall wait for no authority."""
+    return [] if stamper is None else [Job("stamps", STAMP_EVERY_S, partial(_stamp, sessions, stamper))]
+
+
+async def _stamp(sessions: Sessions, stamper: Stamper) -> None:
+    if (size := await stamper.stamp_due(sessions)) is not None:
+        log.info("checkpoint stamped", size=size)
 
 
 async def sweep_orphan_keys(sessions: Sessions, vault: Vault) -> None:
@@ -153,7 +165,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     sessions = make_sessions(engine)
     try:
         vault = FileKeyring(settings.keys_path / "vault", vault_clock(settings, SessionDriver.beside(sessions)))
-        loops = {"deadlines": jobs(sessions, vault), "post": post_jobs(sessions, post_of(settings))}
+        loops = {
+            "deadlines": jobs(sessions, vault),
+            "post": post_jobs(sessions, post_of(settings)),
+            "stamps": stamp_jobs(sessions, stamper_of(settings)),
+        }
         rounds = [_rounds(settings, sessions, name, all_jobs, stop) for name, all_jobs in loops.items() if all_jobs]
         sealer = Sealer(vault, origin_of(settings.base_url))
         await _until(stop, *rounds, _sealing(settings, sessions, sealer, stop), *_delivering(settings, sessions, stop))

@@ -147,6 +147,7 @@ WITHOUT_KEY = {
         "recordConsensus",
         "recordLotNotice",
     ),
+    *("recordBand", "recordPlatformLimits", "recordPolicyVersion", "recordTerms", "recordVatRate"),
     *("recordScores", "registerOrganisation", "reinstateOrganisation", "reviseLot", "reviseOutcome", "revokeClient"),
     *("acceptInvitation", "registerSupplier", "revokeClientKey", "revokeClientSecret", "revokeInvitation"),
     *(f"{act}{noun}" for act in ("reinstate", "suspend") for noun in ("Client", "Membership", "Person")),
@@ -196,6 +197,7 @@ ON_SIGHT = {
 WITHOUT_SIGHT = {
     *("addClient", "addMember", "askEnquiry", "draftLot", "draftOutcome", "getToken", "moveSandboxClock"),
     "addWebhook",
+    *("recordBand", "recordPlatformLimits", "recordPolicyVersion", "recordTerms", "recordVatRate"),
     *("acceptInvitation", "addClientKey", "addClientSecret", "addInvitation", "introspectToken", "revokeToken"),
     *("confirmRegistration", "registerSupplier"),
     *("observeMeasure", "placeOrder", "recordPayment", "registerOrganisation", "sendInvoice", "submitBid"),

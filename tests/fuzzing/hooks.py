@@ -20,11 +20,13 @@ from zlib import crc32
 
 import httpx
 import schemathesis
+from rfc3161_client import decode_timestamp_response
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 from schemathesis.generation.meta import TestPhase
 
 from fuzzing import KNOWN, THINNED, TOLD
+from procure.journal.stamps import REPLY
 
 #: Text is what a header is: none is "of the wrong type". A GET answers in full where it can't read a condition (RFC 9110, section 13).
 _TEXT = {"if-match", "if-none-match", "idempotency-key"}
@@ -68,6 +70,12 @@ def rows(_: Any, response: Any) -> str:
     text: str = response.content.decode()
     list(csv.reader(io.StringIO(text), strict=True))
     return text
+
+
+@schemathesis.deserializer(REPLY)
+def stamp(_: Any, response: Any) -> str:
+    decode_timestamp_response(response.content)
+    return str(response.content.hex())
 
 
 @cache

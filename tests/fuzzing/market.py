@@ -24,6 +24,7 @@ from insights.scenes import (
     of_organisations_and_people,
     service_client,
 )
+from journal.stamping import stamp_latest
 from procure.app import create_app
 from procure.awards import service as awards
 from procure.bids import service as bids
@@ -44,6 +45,8 @@ from procure.finance.schemas import InvoiceDraft
 from procure.identity.models import Credential, Membership
 from procure.identity.registrations.schemas import RegistrationDraft
 from procure.identity.rules import CredentialKind
+from procure.journal.notes import origin_of
+from procure.journal.sealer import Sealer
 from procure.kit import clock
 from procure.kit.actor import Actor, Role
 from procure.kit.body import convert
@@ -54,6 +57,13 @@ from procure.organisations.models import Organisation
 from procure.outcomes import service as outcomes
 from procure.outcomes.models import Outcome
 from procure.outcomes.schemas import OutcomeDraft
+from procure.policy.schemas import (
+    BandDraft,
+    PlatformLimitsDraft,
+    PolicyVersionDraft,
+    TermsDraft,
+    VatRateDraft,
+)
 from procure.policy.working_days import local_day
 from procure.vault.strongbox import STRONGBOX, Strongbox
 from procure.webhooks import service as webhooks
@@ -220,6 +230,8 @@ async def parts(at: Market) -> AsyncGenerator[str]:
         yield f"/v1/organisations/{at.winner.organisation_id}/members/{member.id}"
     for webhook in await at.db.scalars(select(Webhook).where(Webhook.organisation_id == at.buyer.organisation.id)):
         yield f"/v1/webhooks/{webhook.id}"
+    for path in ("policy/terms/short-form-1", "cpv/72200000", "cpv/45000000-7"):
+        yield f"/v1/{path}"
     for number in range(3):
         yield f"/v1/finance/orders/EXT-{number}"
         yield f"/v1/finance/payments/EXT-{number}"
@@ -315,6 +327,11 @@ def filled_in(places: dict[str, str], address: Address, resources: list[str]) ->
 async def bodies_alone(at: Market) -> dict[str, tuple[Role, Any]]:
     """Of what is made out of nothing, and who may."""
     moment = await clock.now(at.db) + timedelta(minutes=1)
+
+    def of_later(example: Any) -> Any:
+        """A rule that nobody lives to see."""
+        return {**example, "valid_from": str(local_day(moment) + timedelta(days=400))}
+
     party = {
         "kind": "buyer",
         "name": "Another council",
@@ -324,6 +341,11 @@ async def bodies_alone(at: Market) -> dict[str, tuple[Role, Any]]:
     return {
         "draftOutcome": (Role.OFFICER, build.outcome_document(at.buyer)),
         "moveSandboxClock": (Role.OPERATOR, {"to": moment.isoformat()}),
+        "recordBand": (Role.OPERATOR, of_later(BandDraft.EXAMPLE)),
+        "recordPlatformLimits": (Role.OPERATOR, of_later(PlatformLimitsDraft.EXAMPLE)),
+        "recordPolicyVersion": (Role.APPROVER, of_later(PolicyVersionDraft.EXAMPLE)),
+        "recordTerms": (Role.OPERATOR, of_later(TermsDraft.EXAMPLE)),
+        "recordVatRate": (Role.OPERATOR, of_later(VatRateDraft.EXAMPLE)),
         "registerOrganisation": (Role.OPERATOR, party),
     }
 
@@ -358,6 +380,16 @@ async def begin(settings: Settings) -> None:
         await db.commit()
 
 
+async def stamped(db: AsyncSession, at: Market, settings: Settings) -> int:
+    """The size of a checkpoint with a time stamp. Where this database is served a worker seals too."""
+    sealer = Sealer(at.vault, origin_of(settings.base_url))
+    while await sealer.seal(db):
+        await db.commit()
+    size = await stamp_latest(db)
+    await db.commit()
+    return size
+
+
 @asynccontextmanager
 async def marketplace(settings: Settings) -> AsyncGenerator[tuple[Market, Call]]:
     """A new one in this database."""
@@ -365,4 +397,5 @@ async def marketplace(settings: Settings) -> AsyncGenerator[tuple[Market, Call]]
         at = await fill(db, settings)
         registered = await call.post(None, "/v1/registrations", RegistrationDraft.EXAMPLE)
         at.resources += [f"/v1/registrations/{registered.json()['id']}"] if registered.is_success else []
+        at.resources.append(f"/v1/journal/checkpoints/{await stamped(db, at, settings)}")
         yield at, call

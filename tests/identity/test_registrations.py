@@ -34,7 +34,7 @@ from procure.kit.db import Sessions
 from procure.kit.settings import Settings
 from procure.mail.models import OutgoingMail
 from procure.mail.schemas import Letter
-from procure.mail.service import Post
+from procure.mail.service import Post, opened
 from procure.organisations.models import Organisation
 from procure.organisations.rules import CHECKED_SCHEMES, OrganisationStatus
 from procure.vault.keyring import FileKeyring
@@ -87,11 +87,7 @@ class Porch:
     async def letters(self) -> list[Letter]:
         """Those that are going to be sent, oldest first."""
         rows = await self.db.scalars(select(OutgoingMail).order_by(OutgoingMail.id))
-        return [
-            msgspec.msgpack.decode(self.post.key.open(row.id, row.sealed), type=Letter)
-            for row in rows
-            if row.until > wall_now()
-        ]
+        return [opened(self.post, row.id, row.sealed) for row in rows if row.until > wall_now()]
 
     async def count(self, table: Any) -> int:
         return (await self.db.scalars(select(func.count()).select_from(table))).one()

@@ -1,9 +1,12 @@
 """Each thing has its own part of the journal: in order, with what belongs to it, for those who may see it."""
 
+from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import build
 from build import Council
@@ -11,6 +14,8 @@ from calls import ok, problem
 from conftest import World
 from journal.test_sealer import sealed
 from procure.contracts.models import Contract
+from procure.insights.timelines import lists
+from procure.journal.lists import seer
 from procure.kit.actor import Actor
 
 
@@ -98,6 +103,31 @@ async def test_a_bids_timeline_is_its_suppliers_alone_and_begins_with_the_seal(w
     found = ok(await world.call.get(bidder, path))["items"]
     assert types(found) == ["bid.submitted"]
     assert {one["object_id"] for one in found} == {str(bid.id)}
+
+
+async def test_an_open_lots_bids_are_not_counted_by_how_long_its_timeline_takes(world: World) -> None:
+    async with world.sessions() as db:
+        buyer, bidder = await build.council(db), await build.supplier(db)
+        vault = build.vault_beside(db, world.settings)
+        lot = await build.published_lot(db, buyer, vault)
+        await build.submitted_bid(db, lot, bidder, vault)
+        await db.commit()
+        assert await _looks_at_bids(db, lot.id) == 0
+        await build.sealed_lot(db, await db.get_one(type(lot), lot.id))
+        assert await _looks_at_bids(db, lot.id) > 0
+
+
+async def _looks_at_bids(db: AsyncSession, lot_id: UUID) -> int:
+    """How often reading the lot's timeline goes through its bids."""
+    values = {"id": lot_id, "after": 0, "beyond": 1000, "limit": 50, **seer(Actor())}
+    plan = await db.scalar(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {lists.LOT.text}"), values)
+    return sum(node["Actual Loops"] for node in _nodes(plan[0]["Plan"]) if node.get("Relation Name") == "bids")
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for inner in node.get("Plans", []):
+        yield from _nodes(inner)
 
 
 async def test_a_refused_attempt_stands_in_the_auditors_timeline(

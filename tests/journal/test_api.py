@@ -2,12 +2,15 @@
 
 import asyncio
 import base64
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from litestar.exceptions import LitestarException
 
 from build import council, organisation, published_lot, seat, submitted_bid, supplier, vault_beside
 from calls import ok, problem
@@ -21,6 +24,7 @@ from procure.journal.events import Audience, Event, within
 from procure.journal.service import record
 from procure.kit import merkle
 from procure.kit.actor import Actor, OrganisationKind, Role
+from procure.kit.rates import _Limit
 from procure.kit.scopes import Scope
 
 CHANGES = "/v1/changes"
@@ -213,6 +217,31 @@ async def test_who_waits_is_answered_when_something_comes(world: World) -> None:
     await world.app.state.tail.close()
 
 
+async def test_who_is_suspended_while_they_wait_is_told_nothing_of_what_comes_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, beyond = asyncio.Event(), world.app.state.tail.beyond
+
+    async def waits(*arguments: Any) -> bool:
+        begun.set()
+        is_there: bool = await beyond(*arguments)
+        return is_there
+
+    monkeypatch.setattr(world.app.state.tail, "beyond", waits)
+    async with world.sessions() as db:
+        home = await organisation(db, OrganisationKind.BUYER, "Testshire Council")
+        admin, member = await seat(db, home, Role.ADMIN), await seat(db, home, Role.OFFICER)
+        await db.commit()
+    await sealed(world)
+    after = ok(await world.call.get(member, CHANGES))["next"]
+    waiting = asyncio.create_task(world.call.get(member, f"{CHANGES}?after={after}&wait=30"))
+    await begun.wait()
+    ok(await world.call.post(admin, f"/v1/organisations/{home.id}/clients/{member.client_id}/suspend", REASON))
+    await placed(world, whistled("inside"), within(home.id))
+    problem(await asyncio.wait_for(waiting, 20), 403, "suspended")
+    await world.app.state.tail.close()
+
+
 # --- streams ---------------------------------------------------------------------------------------------------------
 
 
@@ -387,6 +416,41 @@ async def test_who_may_not_listen_any_more_is_cut_off(streaming: World, what: st
         assert b"still" not in cut.sent
 
 
+async def test_who_has_other_roles_than_before_is_told_what_these_may_see(streaming: World) -> None:
+    """Of the very entries beside which the roles were changed: neither more nor less than the list tells."""
+    async with streaming.sessions() as db:
+        buyer = await council(db)
+        await db.commit()
+    here = buyer.organisation.id
+    await placed(streaming, whistled("officers"), within(here, roles=(Role.OFFICER,)), actor=buyer.approver)
+    await placed(streaming, whistled("approvers"), within(here, roles=(Role.APPROVER,)), actor=buyer.approver)
+    now = replace(buyer.officer, roles=frozenset({Role.APPROVER}))
+
+    async def standing() -> Actor:
+        return now
+
+    parts = controllers._events(streaming.app.state.tail, buyer.officer, 0, None, standing)
+    assert await anext(parts) == controllers._FIRST
+    told = await anext(parts)
+    await parts.aclose()
+    assert (b"officers" in told, b"approvers" in told) == (False, True)
+
+
+async def test_a_stream_is_one_request_of_its_callers_quota(streaming: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it asks whether its caller may still listen: who was away long would be out of requests, and cut off."""
+    monkeypatch.setattr(controllers, "STANDING_S", 0.0)
+    monkeypatch.setattr(controllers, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(streaming.app.state.rates, "_client", _Limit("client", 3))
+    async with streaming.sessions() as db:
+        buyer = await council(db)
+        await db.commit()
+    async with listening(streaming, buyer.officer) as ear:
+        for n in range(5):
+            await placed(streaming, whistled(str(n)))
+            await ear.heard(f'"tune":"{n}"')
+        assert not ear.has_ended.is_set()
+
+
 async def test_a_token_that_has_ended_ends_its_stream(streaming: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world = streaming
     monkeypatch.setattr(controllers, "STANDING_S", 0.0)
@@ -416,6 +480,23 @@ async def test_one_caller_has_so_many_streams_at_once(streaming: World, monkeypa
             assert second.status == 429
     async with listening(world) as again:
         await again.heard("retry")
+
+
+async def test_who_is_gone_before_their_stream_has_begun_is_not_counted(
+    streaming: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = streaming
+
+    async def gone(_self: Ear, _message: Any) -> None:
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ear, "send", gone)
+        with pytest.raises(LitestarException):
+            async with listening(world):
+                pass
+    gc.collect()
+    assert world.app.state.tail._streams.total() == 0
 
 
 async def test_when_the_service_stops_streams_end(streaming: World) -> None:

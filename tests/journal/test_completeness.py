@@ -55,6 +55,7 @@ ELSEWHERE = {
     "act.refused",
     "bid.opening_failed",
     "contract.dropped",
+    "personal.erased",
     "person.unlinked",
 }
 

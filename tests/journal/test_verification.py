@@ -1,12 +1,14 @@
 """Proof of the whole record: true of every untouched one, and each way of tampering is named at its first place."""
 
 import gzip
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import Certificate
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -22,11 +24,12 @@ from build import (
     vault_beside,
 )
 from conftest import World, Worlds
+from journal.stamping import authority, stamp_latest
 from journal.test_sealer import ORIGIN, sealed, write
 from journal.test_service import whistled
 from procure import evidence
 from procure.evidence import VOUCHED, BundleDamaged, BundleSource, DatabaseSource
-from procure.journal import notes, verification
+from procure.journal import notes, stamps, verification
 from procure.journal.documents import hashed
 from procure.journal.notes import Checkpoint
 from procure.journal.verification import Break, Report
@@ -51,12 +54,12 @@ class Record:
     def source(self) -> DatabaseSource:
         return DatabaseSource(self.connection)
 
-    async def verify(self, *anchors: Checkpoint) -> Report:
-        return await verification.verify(self.source, self.key, vouched=KINDS, anchors=anchors)
+    async def verify(self, *anchors: Checkpoint, roots: Sequence[Certificate] = ()) -> Report:
+        return await verification.verify(self.source, self.key, vouched=KINDS, anchors=anchors, roots=roots)
 
-    async def broken(self, *anchors: Checkpoint) -> tuple[int | None, str]:
+    async def broken(self, *anchors: Checkpoint, roots: Sequence[Certificate] = ()) -> tuple[int | None, str]:
         with pytest.raises(Break) as caught:
-            await self.verify(*anchors)
+            await self.verify(*anchors, roots=roots)
         return caught.value.position, caught.value.kind
 
     async def tamper(self, *statements: str) -> None:
@@ -74,7 +77,7 @@ class Record:
 
 @pytest.fixture(scope="module")
 async def recorded(worlds: Worlds, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[World]:
-    """Outcome, lot, bids, contract, an accepted deliverable, a bid of an open lot that is held; in three batches."""
+    """Outcome, lot, bids, contract, an accepted deliverable, a bid of an open lot that is held; in three batches, two of them stamped."""
     async with worlds(tmp_path_factory.mktemp("record")) as world:
         async with world.sessions() as db:
             vault = vault_beside(db, world.settings)
@@ -88,8 +91,11 @@ async def recorded(worlds: Worlds, tmp_path_factory: pytest.TempPathFactory) -> 
             lot = await published_lot(db, buyer, vault)
             await submitted_bid(db, lot, await supplier(db, "Another supplier"), vault)
             await write(db, whistled("the last one"))
+            await stamp_latest(db)  # the second
             await db.commit()
             await sealed(world)
+            await stamp_latest(db)
+            await db.commit()
         yield world
 
 
@@ -106,7 +112,8 @@ async def record(recorded: World) -> AsyncGenerator[Record]:
 
 async def test_an_untouched_record_is_whole(record: Record) -> None:
     report = await record.verify()
-    assert (report.checkpoints, report.waiting) == (3, 1)
+    assert (report.checkpoints, report.waiting, report.stamps) == (3, 1, 2)
+    assert await record.verify(roots=[authority().root]) == report
     assert report.entries == await record.one("SELECT count(*) FROM journal_positions")
     assert report.rows >= 5
     latest = (await record.checkpoints())[-1]
@@ -124,6 +131,7 @@ async def test_checkpoints_that_were_kept_outside_hold_for_ever(record: Record) 
 MIDDLE = "(SELECT entry_id FROM journal_positions WHERE position = 7)"
 OTHER = "FROM journal_positions AS other WHERE one.position IN (7, 8) AND other.position = 15 - one.position"
 FIRST_SIZE = "WHERE size = (SELECT min(size) FROM journal_checkpoints)"
+STAMPED = "WHERE size = (SELECT min(size) FROM journal_timestamps)"
 LAST = "(SELECT max(position) FROM journal_positions)"
 ENTRY = "UPDATE journal_entries SET {} WHERE id = " + MIDDLE
 #: What is done to the database, and what is told: the position (None for a business row) and the kind.
@@ -211,6 +219,32 @@ TAMPERED: dict[str, tuple[Sequence[str], int | None, str]] = {
         -5,
         "unsigned",
     ),
+    "stamp moved to another checkpoint": (
+        [f"UPDATE journal_timestamps SET size = (SELECT min(size) FROM journal_checkpoints) {STAMPED}"],
+        -1,
+        "timestamp",
+    ),
+    "stamps swapped": (
+        [
+            "CREATE TEMP TABLE copied ON COMMIT DROP AS SELECT * FROM journal_timestamps",
+            "UPDATE journal_timestamps AS one SET reply = copied.reply FROM copied WHERE one.size <> copied.size",
+        ],
+        -6,
+        "timestamp",
+    ),
+    "stamp of no checkpoint": ([f"UPDATE journal_timestamps SET size = 1 {STAMPED}"], 1, "timestamp"),
+    "stamp beyond the end": ([f"UPDATE journal_timestamps SET size = 1000000 {STAMPED}"], 1000000, "timestamp"),
+    "stamp's imprint altered": (
+        [f"UPDATE journal_timestamps SET reply = set_byte(reply, 110, 255 - get_byte(reply, 110)) {STAMPED}"],
+        -6,
+        "timestamp",
+    ),
+    "stamp cut off": ([f"UPDATE journal_timestamps SET reply = substr(reply, 1, 300) {STAMPED}"], -6, "timestamp"),
+    "stamp's time as it is shown": (
+        [f"UPDATE journal_timestamps SET stamped_at = stamped_at - interval '1 hour' {STAMPED}"],
+        -6,
+        "timestamp",
+    ),
     "bid's row": (
         [
             "UPDATE bids SET received_at = received_at - interval '1 hour' WHERE id = (SELECT min(id::text)::uuid FROM bids)"
@@ -242,10 +276,31 @@ async def test_each_way_of_tampering_is_named_at_its_first_place(record: Record,
     first_personal = await record.one(
         "SELECT min(position) FROM journal_positions WHERE entry_id = (SELECT min(entry_id) FROM journal_personal)"
     )
-    places = {-1: sizes[0], -2: sizes[2], -3: sizes[2] + 1, -4: first_personal, -5: sizes[1] + 1}
+    places = {-1: sizes[0], -2: sizes[2], -3: sizes[2] + 1, -4: first_personal, -5: sizes[1] + 1, -6: sizes[1]}
     await record.tamper(*statements)
     expected = places.get(position, position) if position is not None else None
     assert await record.broken() == (expected, kind)
+
+
+async def test_whose_word_a_stamp_is_shows_the_authoritys_root(record: Record) -> None:
+    _, size, last = [one.size for one in await record.checkpoints()]
+    roots = [authority().root]
+    await record.verify(roots=[authority("Another").root, *roots])
+    assert await record.broken(roots=[authority("Another").root]) == (size, "timestamp")
+    assert await record.broken(roots=[authority().certificate]) == (size, "timestamp")
+    # What is signed by nobody that is trusted looks like a stamp of the note; its signature tells.
+    note = await record.one(f"SELECT note FROM journal_checkpoints WHERE size = {last}")
+    forged = authority("Another").reply(stamps.ask(str(note)).as_bytes())
+    at = stamps.check(forged, str(note))
+    await record.tamper(
+        f"UPDATE journal_timestamps SET reply = '\\x{forged.hex()}', stamped_at = '{at}' WHERE size = {last}"
+    )
+    assert (await record.verify()).stamps == 2
+    assert await record.broken(roots=roots) == (last, "timestamp")
+    end = "set_byte(reply, length(reply) - 1, 255 - get_byte(reply, length(reply) - 1))"
+    await record.tamper(f"UPDATE journal_timestamps SET reply = {end} {STAMPED}")
+    await record.verify()
+    assert await record.broken(roots=roots) == (size, "timestamp")
 
 
 async def test_a_checkpoint_signed_again_by_another_key_is_not_believed(record: Record, tmp_path: Path) -> None:
@@ -275,6 +330,9 @@ async def test_a_record_rewritten_with_the_key_is_given_away_by_a_checkpoint_kep
         await record.tamper(
             f"UPDATE journal_checkpoints SET root = '\\x{frontier.root().hex()}', note = '{note}' WHERE size = {size}"
         )
+    # So has an authority that stamped one, as long as its stamps are there.
+    assert await record.broken() == ((await record.checkpoints())[1].size, "timestamp")
+    await record.tamper("DELETE FROM journal_timestamps")
     await record.verify()
     assert await record.broken(kept) == (kept.size, "anchor")
 
@@ -283,6 +341,7 @@ async def test_an_older_copy_is_given_away_by_a_checkpoint_kept_outside(record: 
     _, before, kept = await record.checkpoints()
     middle = before.size
     await record.tamper(
+        f"DELETE FROM journal_timestamps WHERE size > {middle}",
         f"DELETE FROM journal_checkpoints WHERE size > {middle}",
         f"DELETE FROM journal_entries WHERE id IN (SELECT entry_id FROM journal_positions WHERE position > {middle}) AND digest IS NULL",
         f"DELETE FROM journal_positions WHERE position > {middle}",
@@ -306,6 +365,10 @@ async def test_a_bundle_proves_the_same_without_the_database(record: Record, tmp
     assert notes.read_verifier_key(bundle.verifier_key) == (ORIGIN, key)
     assert await verification.verify(bundle, key, vouched=KINDS) == report
     assert await bundle.count() == report.entries
+    roots = [authority().root]
+    assert await verification.verify(bundle, key, vouched=KINDS, roots=roots) == report
+    with pytest.raises(Break, match="time stamp"):
+        await verification.verify(bundle, key, vouched=KINDS, roots=[authority("Another").root])
     without = tmp_path / "without.gz"
     await evidence.export(record.source, without, mine, personal=False, tick=lambda _: None)
     assert (await verification.verify(BundleSource(without), key, vouched=KINDS)).erased > report.erased
@@ -315,6 +378,9 @@ async def test_a_bundle_proves_the_same_without_the_database(record: Record, tmp
         ([line.replace(b"the last one", b"the lost one") for line in lines], "entry"),
         ([line for line in lines if b"the last one" not in line], "cut-off"),
         ([line.replace(b'"total":"', b'"total":"9') for line in lines], "row"),
+        ([re.sub(rb'"salt":"[^"]*",', b"", line) for line in lines], "personal"),
+        ([re.sub(rb'"personal_hash":"[^"]*"', b'"personal_hash":null', line) for line in lines], "entry"),
+        ([line.replace(b'"stamped_at":"2', b'"stamped_at":"1') for line in lines], "timestamp"),
     ):
         changed.write_bytes(gzip.compress(b"".join(altered)))
         with pytest.raises(Break) as caught:

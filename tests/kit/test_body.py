@@ -18,6 +18,7 @@ from procure.kit.errors import FAULTS_MAX, Fact
 from procure.kit.fields import Line, Name
 from procure.kit.money import Money
 from procure.kit.seen import unseen
+from procure.lots.rules import Phase
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,6 +173,20 @@ def test_a_date_at_the_end_of_the_calendar_is_a_fault_and_never_an_overflow(when
     part = {"title": "One", "due_on": when[:10]}
     assert faults(GOOD | {"at": when, "parts": [part]}) == [("/parts/0/due_on", "year"), ("/at", "year")]
     assert set(faults({"at": when, "name": ""}, Patch)) == {("/at", "year"), ("/name", "length")}
+
+
+def test_who_chooses_what_is_none_is_told_the_choices() -> None:
+    class Choosing(msgspec.Struct):
+        phase: Phase
+        others: list[Phase | None] = []
+
+    with pytest.raises(BodyInvalid) as refused:
+        body.read(b'{"phase":"hmac","others":["define","all",null]}', Choosing)
+    said = "One of: discover, define, develop, deliver."
+    assert [(one.pointer, one.code, one.message) for one in refused.value.faults] == [
+        ("/phase", "choice", said),
+        ("/others/1", "choice", said),
+    ]
 
 
 def test_so_many_faults_are_enough() -> None:

@@ -118,6 +118,7 @@ FORM: list[tuple[str, Any, list[tuple[str, str]]]] = [
     ("measure_ids", ["M1"], [("/measure_ids/0", "value")]),
     ("further_iterations", {"count": -1, "ceiling": money("1.00")}, [("/further_iterations/count", "value")]),
     ("cpv", "7222", [("/cpv", "length")]),
+    ("cpv", "72221000-", [("/cpv", "pattern")]),
     ("cpv", "software", [("/cpv", "pattern")]),
     ("cpv", "٧٢٢٢١٠٠٠", [("/cpv", "pattern")]),
     ("cpv_additional", ["79311000"] * 6, [("/cpv_additional", "length")]),
@@ -197,6 +198,10 @@ CONTENT: list[tuple[str, Any, list[tuple[str, str]]]] = [
         ["72221000", "79311000", "79311000"],
         [("/cpv_additional/0", "repeated"), ("/cpv_additional/2", "repeated")],
     ),
+    ("cpv", "72221001", [("/cpv", "unknown-cpv")]),
+    ("cpv", "72221000-9", [("/cpv", "unknown-cpv")]),  # another check digit
+    ("cpv_additional", ["79311000", "00000000"], [("/cpv_additional/1", "unknown-cpv")]),
+    ("cpv_additional", ["72221000-0"], [("/cpv_additional/0", "repeated")]),
     ("place", {"nation": "GB-SCT", "region": "TLI"}, [("/place/region", "outside-nation")]),
     ("place", {"nation": "GB-ENG", "region": "TLM"}, [("/place/region", "outside-nation")]),
     ("skills", ["Research", "Design", "RESEARCH"], [("/skills/2", "repeated")]),

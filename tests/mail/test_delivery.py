@@ -24,8 +24,8 @@ from procure.kit.settings import MailRoute, Settings, SettingsFault
 from procure.mail import delivery, service
 from procure.mail.models import OutgoingMail
 from procure.mail.schemas import Letter
-from procure.mail.sealing import MailKey, Unreadable
 from procure.mail.service import Post
+from procure.vault.strongbox import STRONGBOX, Strongbox, Unreadable
 
 #: aiosmtpd does not see that the whole connection is TLS.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
@@ -37,7 +37,7 @@ DAY = timedelta(days=1)
 def by(server: MailServer | SilentServer, settings: Settings, **changes: Any) -> Post:
     """The post by a server on this machine, without TLS unless it is said."""
     route = MailRoute(**{"sender": SENDER, "host": HOST, "port": server.port, "tls": "none", **changes})
-    return Post(route, MailKey(settings.keys_path))
+    return Post(route, Strongbox(settings.keys_path / STRONGBOX))
 
 
 async def write(db: AsyncSession, post: Post, letter: Letter = LETTER, lasts: timedelta = DAY) -> None:
@@ -115,15 +115,15 @@ async def test_a_letter_can_not_be_put_in_the_place_of_another(db: AsyncSession,
     for to in ("one@supplier.example", "other@supplier.example"):
         await write(db, post, msgspec.structs.replace(LETTER, to=to))
     one, other = await waiting(db)
-    assert b"one@" in post.key.open(one.id, one.sealed)
+    assert service.opened(post, one.id, one.sealed).to.startswith("one@")
     with pytest.raises(Unreadable):
-        post.key.open(one.id, other.sealed)
+        service.opened(post, one.id, other.sealed)
 
 
 async def test_every_process_of_a_folder_has_the_same_key_and_nobody_else_reads_it(tmp_path: Path) -> None:
-    keys = await asyncio.gather(*(asyncio.to_thread(MailKey, tmp_path / "keys") for _ in range(8)))
+    keys = await asyncio.gather(*(asyncio.to_thread(Strongbox, tmp_path / "keys") for _ in range(8)))
     assert len({one.mark("mailbox", "a@b.example") for one in keys}) == 1
-    assert (tmp_path / "keys" / "mail.key").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "keys" / "sealing.key").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("kind", ["starttls", "implicit"])

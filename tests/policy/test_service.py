@@ -1,20 +1,22 @@
 """The shipped rows, on either side of the day on which thresholds change."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from build import council
-from conftest import World
+from procure.kit import clock
+from procure.kit.body import convert
 from procure.policy.errors import NoPolicyInForce
 from procure.policy.rules import Band
-from procure.policy.service import policy_for, terms_text, vat_rate
+from procure.policy.schemas import PolicyVersionDraft
+from procure.policy.service import policy_for, record_version, terms_text, vat_rate
+from procure.policy.working_days import local_day
 
 IN_2025 = datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)
 IN_2026 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,28 +58,19 @@ async def test_ceremony_grows_with_the_money_at_stake(
     assert shown == (openers, notice, standstill)
 
 
-async def test_a_buyers_own_limits_go_before_the_platforms_from_their_day_on(world: World) -> None:
-    async with world.sessions() as db:
-        buyer, other = await council(db), await council(db, name="Elsewhere Council")
-        await db.commit()
-    owner = create_async_engine(world.urls.owner, poolclass=NullPool)
-    async with owner.begin() as connection:  # as a migration, or the operator's API to come, would load it
-        await connection.execute(
-            text(
-                "INSERT INTO policy_versions (id, organisation_id, valid_from, limits) "
-                "SELECT gen_random_uuid(), :buyer, '2026-01-01', limits || '{\"duration_days_max\": 42}' FROM policy_versions"
-            ),
-            {"buyer": buyer.organisation.id},
-        )
-    await owner.dispose()
+async def test_a_buyers_own_limits_go_before_the_platforms_from_their_day_on(db: AsyncSession) -> None:
+    buyer, other = await council(db), await council(db, name="Elsewhere Council")
+    tomorrow = await clock.now(db) + timedelta(days=1)
+    own = {"limits": {"duration_days_max": 42}, "valid_from": str(local_day(tomorrow))}
+    draft = {"source": {"citation": "Cabinet"}, "reason": "Six weeks are enough.", **own}
+    await record_version(db, buyer.approver, convert(draft, PolicyVersionDraft))
 
     async def longest(organisation_id: UUID, when: datetime) -> int:
-        async with world.sessions() as db:
-            return (await policy_for(db, organisation_id, Decimal(1000), when)).limits.duration_days_max
+        return (await policy_for(db, organisation_id, Decimal(1000), when)).limits.duration_days_max
 
-    assert await longest(buyer.organisation.id, IN_2026) == 42
-    assert await longest(buyer.organisation.id, IN_2025) == 84
-    assert await longest(other.organisation.id, IN_2026) == 84
+    assert await longest(buyer.organisation.id, tomorrow) == 42
+    assert await longest(buyer.organisation.id, tomorrow - timedelta(days=1)) == 84
+    assert await longest(other.organisation.id, tomorrow) == 84
 
 
 async def test_before_the_first_row_there_is_no_policy(db: AsyncSession) -> None:

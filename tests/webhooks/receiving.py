@@ -1,6 +1,7 @@
 """A receiver of the tests' own on loopback, which behaves as a test tells it, and the worst of them badly."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncGenerator[Receiver]:
+async def receiving(tls: ssl.SSLContext | None = None) -> AsyncGenerator[Receiver]:
     receiver = Receiver()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -77,7 +78,7 @@ async def receiving() -> AsyncGenerator[Receiver]:
         tasks.add(task)
         await receiver.serve(reader, writer)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

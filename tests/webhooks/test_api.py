@@ -20,14 +20,16 @@ from build import council, seat
 from calls import Call, ok, problem
 from conftest import World
 from procure.app import create_app
+from procure.journal.events import within
 from procure.kit.actor import Actor, Role
 from procure.kit.scopes import Scope
 from procure.kit.settings import Settings, SettingsFault
+from procure.organisations.models import Organisation
 from procure.webhooks import rules, service
 from procure.webhooks.commands import resume_copies, webhooks
 from procure.webhooks.models import Webhook
 from procure.webhooks.schemas import WebhookDraft
-from webhooks.office import Office, is_signed, objects_of, office_in
+from webhooks.office import Office, act, is_signed, objects_of, office_in
 from webhooks.receiving import FAILED, Received, receiving
 
 PATH = "/v1/webhooks"
@@ -271,6 +273,32 @@ async def test_the_log_and_the_progress_tell_how_it_goes(office: Office) -> None
         log = [*first["items"], *rest["items"]]
         assert [(one["status"], one["answer"], one["next_attempt_at"]) for one in log] == [("delivered", 204, None)] * 2
         assert log[0]["position"] == log[1]["position"] + 1
+
+
+async def test_the_log_tells_no_admin_what_only_the_webhooks_role_may_hear(office: Office) -> None:
+    """Attempts that were refused are told to auditors: to a webhook in that role, and not to whoever else manages it."""
+    admin = await office.admin(Role.AUDITOR)
+    assert admin.organisation_id is not None
+    async with office.world.sessions() as db:
+        home = await db.get_one(Organisation, admin.organisation_id)
+        colleague = await seat(db, home, Role.ADMIN)
+        await db.commit()
+    async with receiving() as receiver:
+        webhook, _ = await office.hook(admin, receiver, roles=[Role.AUDITOR])
+        [public] = await office.tell()
+        [inside] = await office.tell(audience=within(admin.organisation_id, roles=(Role.AUDITOR,)))
+        await act(office.world, service.send_test, admin, webhook.id)
+        await office.work()
+    place = f"{PATH}/{webhook.id}/deliveries?limit=2"
+    seen = {}
+    for who in (admin, colleague):
+        first = ok(await office.world.call.get(who, place))
+        more = ok(await office.world.call.get(who, first["next"]))["items"] if first["next"] else []
+        seen[who] = {one["object_id"] for one in [*first["items"], *more]}
+    assert seen == {
+        admin: {str(webhook.id), str(public), str(inside)},
+        colleague: {str(webhook.id), str(public)},
+    }
 
 
 async def worker_of(settings: Settings) -> asyncio.subprocess.Process:

@@ -19,6 +19,7 @@ from procure.organisations import service as organisations
 from procure.vault.strongbox import Strongbox, Unreadable
 from procure.webhooks import courier, lists, rules, service
 from procure.webhooks.errors import WebhookSecretUnreadable
+from procure.webhooks.models import Webhook
 from procure.webhooks.rules import ATTEMPTS_MAX, DeliveryStatus, WebhookStatus
 from procure.webhooks.schemas import WebhookView
 from procure.webhooks.sending import AT_ONCE, Trouble
@@ -456,12 +457,12 @@ async def test_who_has_lost_the_lease_writes_nothing_down(office: Office, receiv
     slow = office.couriers[0]
     finish = slow._finish
 
-    async def late(webhook_id: UUID, came: list[lists.Came]) -> bool:
+    async def late(served: Webhook, came: list[lists.Came]) -> bool:
         await office.passes(lists.LEASE_S)
         async with office.world.sessions() as db:
-            assert await lists.claim(db, new_id(), office.box.instance, 10) == [webhook_id]
+            assert await lists.claim(db, new_id(), office.box.instance, 10) == [served.id]
             await db.commit()
-        return await finish(webhook_id, came)
+        return await finish(served, came)
 
     slow._finish = late  # type: ignore[method-assign, assignment]
     await office.work()

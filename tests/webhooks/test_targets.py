@@ -190,6 +190,13 @@ def test_a_plain_name_is_taken(url: str) -> None:
     assert target.host.endswith(".example")
 
 
+@pytest.mark.parametrize(
+    ("url", "path"), [("https://portal.example", "/"), ("https://portal.example?key=1", "/?key=1")]
+)
+def test_what_is_asked_for_begins_with_a_slash(url: str, path: str) -> None:
+    assert read(url).path == path
+
+
 @pytest.mark.parametrize("address", ADDRESSES)
 async def test_a_name_that_leads_inside_is_never_connected_to(address: str, receiver: Receiver) -> None:
     """Alone, or beside an address that would do."""

@@ -27,7 +27,7 @@ READS = {
     "webhook": "getWebhook",
 }
 #: Answered as bytes that are made already, with a tag all the same.
-_AS_BYTES = {"getContractDocument", "getLot"}
+_AS_BYTES = {"getCheckpointTimestamp", "getContractDocument", "getLot"}
 _OF_READS = {
     IF_NONE_MATCH: "Tags of what you have: if it still is one of these, the answer is 304, without a body.",
     IF_MATCH: "Tags of what you expect: if it is none of these any more, the answer is 412.",

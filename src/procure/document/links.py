@@ -96,6 +96,11 @@ LEADS_TO: dict[str, tuple[str, ...]] = {
     "draftNextLot": ("getLot", "getLotChecks", "reviseLot", "publishLot", "withdrawLot"),
     "sendInvoice": ("listInvoices", "getContract"),
     "placeOrder": ("getContract", "listFinanceContracts"),
+    "recordBand": ("listBands", "getPolicy"),
+    "recordPlatformLimits": ("listPlatformLimits", "getPolicy"),
+    "recordPolicyVersion": ("listPolicyVersions", "getPolicy"),
+    "recordTerms": ("getTerms", "listTerms"),
+    "recordVatRate": ("listVatRates", "getPolicy"),
     "addWebhook": (
         "getWebhook",
         "testWebhook",

@@ -5,7 +5,11 @@ from typing import Any
 from procure.document.schemas import bound
 
 #: Of texts in an address that no kind describes; what does not fit is answered as what is not there.
-PLACES = {"key": {"pattern": "^[A-Z][0-9]{1,3}$", "maxLength": 4}}
+PLACES = {
+    "code": {"pattern": "^[0-9]{8}(-[0-9])?$", "maxLength": 10},
+    "key": {"pattern": "^[A-Z][0-9]{1,3}$", "maxLength": 4},
+    "version": {"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 60},
+}
 #: What OpenAPI takes for granted.
 _DEFAULTS = {"allowEmptyValue": False, "allowReserved": False, "deprecated": False}
 

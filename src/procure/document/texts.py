@@ -20,6 +20,7 @@ The demonstration replays real notices of UK Contracts Finder: contains public s
 TAGS = [
     ("Tokens", "OAuth 2: access tokens, and the keys they are signed with."),
     ("Organisations", "Buyers and suppliers, their members and API clients."),
+    ("Policy", "What holds on a day and why: limits, bands, VAT and terms, as dated rows with their sources."),
     ("Outcomes", "The change a buyer wants, its measures, and what is committed to it."),
     ("Actions", "What you may do with a resource now, and why not the rest; what waits for you."),
     ("Lots", "Short competitions under an outcome."),

@@ -35,7 +35,7 @@ from procure.finance.models import Invoice, Order, Payment
 from procure.finance.rules import InvoiceStatus, PayableState
 from procure.kit.actor import Actor
 from procure.organisations.models import Organisation
-from procure.policy.models import VatRate
+from procure.policy.models import VatRate, latest
 from procure.policy.working_days import ZONE
 
 
@@ -147,7 +147,7 @@ _ACCEPTED_ON = cast(func.timezone(ZONE.key, ContractDeliverable.accepted_at), Da
 _STANDARD_RATE = (
     select(VatRate.rate)
     .where(VatRate.valid_from <= _ACCEPTED_ON)
-    .order_by(VatRate.valid_from.desc())
+    .order_by(*latest(VatRate))
     .limit(1)
     .correlate(ContractDeliverable)
     .scalar_subquery()

@@ -1,16 +1,18 @@
 """The routes of the journal: changes, their stream, checkpoints and proofs."""
 
 import asyncio
+import weakref
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from litestar import Controller, Response, get
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from procure.journal import notes, readers
-from procure.journal.errors import CheckpointNotFound, EntryNotFound, ProofUnknown, StreamsTooMany
+from procure.journal.errors import CheckpointNotFound, EntryNotFound, ProofUnknown, StreamsTooMany, TimestampNotFound
 from procure.journal.events import types_of
 from procure.journal.schemas import (
     Changes,
@@ -21,9 +23,11 @@ from procure.journal.schemas import (
     JournalKey,
     Place,
 )
+from procure.journal.stamps import REPLY
 from procure.journal.tail import Tail
 from procure.kit.actor import Actor
 from procure.kit.errors import Fact, Fault
+from procure.kit.etags import tag_of
 from procure.kit.http import ApiRequest, ApiResponse, AsSeen, Caller, Db, public
 from procure.kit.paging import LIMIT_DEFAULT, Limit
 from procure.kit.problems import ParametersInvalid, problems
@@ -46,6 +50,10 @@ Wait = Annotated[
     int, QueryParameter(ge=0, le=WAIT_MAX_S, description="Seconds to wait for a change if there is none yet.")
 ]
 Size = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="The size of a checkpoint.")]
+OnlyAsked = Annotated[
+    Literal["stamped"] | None,
+    QueryParameter(description="`stamped`: those with a time stamp of an authority alone; all without it."),
+]
 LastEventId = Annotated[
     str | None,
     HeaderParameter(
@@ -54,6 +62,13 @@ LastEventId = Annotated[
         description="As an EventSource sends it: where it goes on, whatever `after` says.",
     ),
 ]
+
+_STAMP = ResponseSpec(
+    bytes,
+    media_type=REPLY,
+    generate_examples=False,
+    description="The authority's answer as it came: a TimeStampResp in DER (RFC 3161, section 2.4.2).",
+)
 
 
 class ChangeController(Controller):
@@ -78,13 +93,13 @@ class ChangeController(Controller):
         not yours counts in positions too, and is left out.
         """
         wanted = _types(types)
-        found = await _changes(request, after, limit, wanted)
+        found = await _changes(request, request.user, after, limit, wanted)
         if wait and not found.items and found.is_caught_up:
             until = asyncio.get_running_loop().time() + wait
             while not found.items and (left := until - asyncio.get_running_loop().time()) > 0:
                 if not await _tail(request).beyond(found.next, left):
                     break
-                found = await _changes(request, found.next, limit, wanted)
+                found = await _changes(request, await _standing(request), found.next, limit, wanted)
         return ApiResponse(found)
 
     @get(
@@ -130,10 +145,11 @@ class JournalController(Controller):
         responses=problems(),
         **public(),
     )
-    async def checkpoints(self, db: Db, before: Size = None, limit: Limit = LIMIT_DEFAULT) -> Checkpoints:
+    async def checkpoints(
+        self, db: Db, before: Size = None, only: OnlyAsked = None, limit: Limit = LIMIT_DEFAULT
+    ) -> Checkpoints:
         """Newest first. Keep one outside, and later have it proved that the journal still begins with it."""
-        rows = await readers.list_checkpoints(db, before, limit)
-        items = [CheckpointView.of(row) for row in rows]
+        items = await readers.list_checkpoints(db, before, limit, stamped=only is not None)
         return Checkpoints(items=items, next=items[-1].size if len(items) == limit else None)
 
     @get(
@@ -145,9 +161,27 @@ class JournalController(Controller):
     )
     async def latest(self, db: Db, seen: AsSeen) -> CheckpointView:
         """How many entries have their position now, and the signed root over them."""
-        view = CheckpointView.of(await readers.find_checkpoint(db))
+        view = await readers.find_checkpoint(db)
         seen.check(view.etag)
         return view
+
+    @get(
+        "/checkpoints/{size:int}/timestamp",
+        operation_id="getCheckpointTimestamp",
+        summary="Read a checkpoint's time stamp",
+        media_type=REPLY,
+        responses={200: _STAMP} | problems(TimestampNotFound),
+        **public(),
+    )
+    async def timestamp(self, db: Db, seen: AsSeen, size: FromPath[Place]) -> Response[bytes]:
+        """What an authority has stamped of the checkpoint's `note` (RFC 3161): that all of it was there at `stamped_at`.
+
+        Not every checkpoint has one, and without an authority none: `GET /v1/journal/checkpoints?only=stamped` lists those that do.
+        """
+        reply = await readers.find_timestamp(db, size)
+        etag = tag_of(CheckpointView, size, reply)
+        seen.check(etag)
+        return ApiResponse(reply, media_type=REPLY, headers={"ETag": etag})
 
     @get(
         "/entries/{position:int}/proof",
@@ -189,10 +223,10 @@ def _tail(request: ApiRequest) -> Tail:
     return tail
 
 
-async def _changes(request: ApiRequest, after: int, limit: int, types: frozenset[str] | None) -> Changes:
+async def _changes(request: ApiRequest, actor: Actor, after: int, limit: int, types: frozenset[str] | None) -> Changes:
     """By a session of its own, which is over before anybody waits."""
     async with request.app.state.readers() as db:
-        return await readers.list_changes(db, request.user, after, limit, types)
+        return await readers.list_changes(db, actor, after, limit, types)
 
 
 def _resumed(last_event_id: str | None, after: int) -> int:
@@ -212,8 +246,10 @@ def _stream(request: ApiRequest, after: int, types: frozenset[str] | None) -> St
         finally:
             release()
 
+    parts = events()
+    weakref.finalize(parts, release)  # what was never begun does not come to its end
     return Stream(
-        events(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        parts, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
 
 
@@ -243,12 +279,15 @@ async def _events(
     asked_at = clock()
     yield _FIRST
     while True:
-        found, position, moves = await tail.next(actor, position, types)
+        found, reached, moves = await tail.next(actor, position, types)
         if moves or clock() - asked_at > STANDING_S:
             try:
-                actor, asked_at = await standing(), clock()
+                former, actor, asked_at = actor, await standing(), clock()
             except Fact:
                 return
+            if actor != former:  # so is what is theirs of all this
+                continue
+        position = reached
         if found:
             yield b"".join(found)
         if tail.is_closed:

@@ -15,6 +15,12 @@ class CheckpointNotFound(NotFound):
     slug, title = "checkpoint-not-found", "Checkpoint not found"
 
 
+class TimestampNotFound(NotFound):
+    """There is no checkpoint of this size, or no time stamp of it: `GET /v1/journal/checkpoints?only=stamped` lists those there are."""
+
+    slug, title = "timestamp-not-found", "Time stamp not found"
+
+
 class ProofUnknown(NotFound):
     """There is no such proof: sizes count from 1, the earlier one first, up to the latest checkpoint's."""
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from procure.kit.actor import Actor, Role
-from procure.kit.fields import Slug, Version
+from procure.kit.fields import Count, Paragraph, Slug, Version
 from procure.kit.scopes import Scope
 
 
@@ -96,6 +96,17 @@ class Refused(Event, frozen=True, kw_only=True):
     act: Annotated[str, Meta(pattern=r"^[a-z_]+\.[a-z_]+$", max_length=60)]
     reason: Slug
     about: Annotated[str, Meta(pattern=r"^[0-9a-f-]{36}$", max_length=36)]
+
+
+class PersonalErased(Event, frozen=True, kw_only=True):
+    """What was personal of entries has been erased by whoever runs the platform: of how many, and why. The entries themselves stay."""
+
+    type: ClassVar[str] = "personal.erased"
+    object_type: ClassVar[str] = "journal"
+    told: ClassVar[tuple[Told, ...]] = (Told.OPERATOR,)
+
+    count: Count
+    reason: Paragraph
 
 
 @dataclass(frozen=True, slots=True)

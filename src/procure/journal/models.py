@@ -135,3 +135,14 @@ class JournalCheckpoint(Base):
     below: Mapped[int] = mapped_column(BigInteger)
     until: Mapped[int | None] = mapped_column(BigInteger)
     last_id: Mapped[int] = mapped_column(BigInteger)
+
+
+class JournalTimestamp(Base):
+    """An authority's stamp of a checkpoint's signed note (RFC 3161): its whole answer, the time that it says, and its address."""
+
+    __tablename__ = "journal_timestamps"
+
+    size: Mapped[int] = mapped_column(ForeignKey("journal_checkpoints.size"), primary_key=True, autoincrement=False)
+    reply: Mapped[bytes]
+    stamped_at: Mapped[datetime]
+    authority: Mapped[str]

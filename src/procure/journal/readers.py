@@ -1,16 +1,17 @@
 """What readers ask of the journal: changes, checkpoints, proofs."""
 
 from base64 import b64encode
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.journal import lists, trees
 from procure.journal.documents import leaf_of
-from procure.journal.errors import CheckpointNotFound, EntryNotFound, ProofUnknown
-from procure.journal.models import JournalCheckpoint
-from procure.journal.schemas import Changes, ChangeView, ConsistencyProof, InclusionProof
+from procure.journal.errors import CheckpointNotFound, EntryNotFound, ProofUnknown, TimestampNotFound
+from procure.journal.models import JournalCheckpoint, JournalTimestamp
+from procure.journal.schemas import Changes, ChangeView, CheckpointView, ConsistencyProof, InclusionProof
 from procure.kit.actor import Actor
 from procure.kit.merkle import leaf_hash
 
@@ -24,24 +25,40 @@ async def list_changes(
     return Changes(items=[ChangeView.of(row, actor) for row in rows], next=next_, is_caught_up=is_caught_up)
 
 
-async def list_checkpoints(db: AsyncSession, before: int | None, limit: int) -> Sequence[JournalCheckpoint]:
+def _checkpoints(*, stamped: bool = False) -> Select[JournalCheckpoint, datetime]:
+    """Each with the time of its stamp, or None; with `stamped` those that have one alone."""
+    of = JournalTimestamp.size == JournalCheckpoint.size
+    return select(JournalCheckpoint, JournalTimestamp.stamped_at).join(JournalTimestamp, of, isouter=not stamped)
+
+
+async def list_checkpoints(
+    db: AsyncSession, before: int | None, limit: int, *, stamped: bool = False
+) -> list[CheckpointView]:
     """Newest first."""
-    statement = select(JournalCheckpoint).order_by(JournalCheckpoint.size.desc()).limit(limit)
+    statement = _checkpoints(stamped=stamped).order_by(JournalCheckpoint.size.desc()).limit(limit)
     if before is not None:
         statement = statement.where(JournalCheckpoint.size < before)
-    return (await db.scalars(statement)).all()
+    return [CheckpointView.of(row, stamped_at) for row, stamped_at in await db.execute(statement)]
 
 
-async def find_checkpoint(db: AsyncSession, at_least: int | None = None) -> JournalCheckpoint:
+async def find_checkpoint(db: AsyncSession, at_least: int | None = None) -> CheckpointView:
     """The latest, or the smallest that covers `at_least` entries."""
-    statement = select(JournalCheckpoint).limit(1)
+    statement = _checkpoints().limit(1)
     if at_least is None:
         statement = statement.order_by(JournalCheckpoint.size.desc())
     else:
         statement = statement.where(JournalCheckpoint.size >= at_least).order_by(JournalCheckpoint.size)
-    found = await db.scalar(statement)
+    found = (await db.execute(statement)).one_or_none()
     if found is None:
         raise CheckpointNotFound("The journal has no checkpoint of that size yet.")
+    return CheckpointView.of(*found)
+
+
+async def find_timestamp(db: AsyncSession, size: int) -> bytes:
+    """The authority's answer about the checkpoint of `size` entries, as it came."""
+    found = await db.scalar(select(JournalTimestamp.reply).where(JournalTimestamp.size == size))
+    if found is None:
+        raise TimestampNotFound(f"There is no time stamp of a checkpoint of {size} entries.")
     return found
 
 

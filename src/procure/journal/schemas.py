@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
@@ -109,20 +110,25 @@ class WebhookPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckpointView(msgspec.Struct, frozen=True, kw_only=True):
-    """The journal as it was: how many entries, the root of the Merkle tree over them (RFC 9162), and the note that is signed (C2SP)."""
+    """The journal as it was: how many entries, the root of the Merkle tree over them (RFC 9162), and the note that is signed (C2SP).
+
+    `stamped_at` is when an authority says that the note was there, where one has stamped it (RFC 3161); its stamp can be read beside it.
+    """
 
     size: Place
     root: Hash
     made_at: Instant
     note: Note
+    stamped_at: Instant | None
 
     @property
     def etag(self) -> str:
-        return tag_of(type(self), self.size, self.note)
+        return tag_of(type(self), self.size, self.note, self.stamped_at)
 
     @classmethod
-    def of(cls, row: JournalCheckpoint) -> "CheckpointView":
-        return cls(size=row.size, root=b64encode(row.root).decode(), made_at=row.sealed_at, note=row.note)
+    def of(cls, row: JournalCheckpoint, stamped_at: datetime | None) -> "CheckpointView":
+        root = b64encode(row.root).decode()
+        return cls(size=row.size, root=root, made_at=row.sealed_at, note=row.note, stamped_at=stamped_at)
 
 
 class Checkpoints(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,9 +39,9 @@ SPACING_S = 0.5
 LOOK_S = 1.0
 #: How long an entry may wait for a position before that is told of.
 LATE_S = 5.0
-_LOCK_KEY = -(1 << 62)  # below zero, where no lot's lock is, and below all that a request's key may have
+LOCK_KEY = -(1 << 62)  # below zero, where no lot's lock is, and below all that a request's key may have
 
-_LOCK = text(f"SELECT pg_try_advisory_xact_lock({_LOCK_KEY})")
+_LOCK = text(f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})")
 _NOW = text(
     "SELECT app_cluster() AS cluster, CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS xmin"
 )

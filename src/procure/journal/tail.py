@@ -105,7 +105,7 @@ class Tail:
         self.is_closed = False
 
     def admit(self, listener: str | None) -> Callable[[], None]:
-        """Count one more stream of this listener, until what is returned is called; raises StreamsTooMany.
+        """Count one more stream of this listener, until what is returned is called, once or more; raises StreamsTooMany.
 
         Who is nobody's own address (`kit.addresses`) has no limit of their own: one would shut out all the others behind it.
         """
@@ -114,8 +114,13 @@ class Tail:
         if self._streams.total() >= STREAMS_MAX:
             raise StreamsTooMany("This service has as many streams open as it can serve.")
         self._streams[listener] += 1
+        is_open = True
 
         def release() -> None:
+            nonlocal is_open
+            if not is_open:
+                return
+            is_open = False
             self._streams[listener] -= 1
             if not self._streams[listener]:
                 del self._streams[listener]

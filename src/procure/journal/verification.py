@@ -2,22 +2,27 @@
 
 Everything is computed anew: each leaf from its entry, the tree from the leaves, each checkpoint from the tree, its signature by a key
 that is given; and each business row's digest against the last entry that states one. The first break is told by its position and its
-kind. What has no position yet is not proven by anything, and is counted apart.
+kind. What an authority stamped is the note that it is kept with; whose word that is shows the authority's root, where one is given. What
+has no position yet is not proven by anything, and is counted apart.
 """
 
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from procure.journal import notes
+from cryptography.x509 import Certificate
+
+from procure.journal import notes, stamps
 from procure.journal.documents import hashed
 from procure.journal.notes import Checkpoint, NoteInvalid
+from procure.journal.stamps import StampInvalid
 from procure.kit.merkle import Frontier
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: what an exception passes on its way gives it a traceback
 class Break(Exception):
     """The first thing that is not as it was: where (None for what has no position), what kind of thing, and a sentence."""
 
@@ -36,6 +41,15 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """An authority's answer about the checkpoint of `size` entries, and the time that is shown of it."""
+
+    size: int
+    reply: bytes
+    stamped_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BusinessRow:
     """A row that entries vouch for: its kind as entries name it, and the digest of what it is now."""
 
@@ -48,6 +62,10 @@ class Source(Protocol):
     """Where the journal is read from, as of one moment."""
 
     def checkpoints(self) -> AsyncIterable[Signed]:
+        """By size."""
+        ...
+
+    def stamps(self) -> AsyncIterable[Stamp]:
         """By size."""
         ...
 
@@ -64,6 +82,7 @@ class Report:
 
     entries: int = 0
     checkpoints: int = 0
+    stamps: int = 0
     rows: int = 0
     waiting: int = 0
     erased: int = 0
@@ -77,6 +96,9 @@ class _Audit:
     anchors: list[Checkpoint]
     vouched: frozenset[str]
     tick: Callable[[int], None]
+    roots: Sequence[Certificate]
+    stamps: AsyncIterator[Stamp]
+    stamp: Stamp | None = None
     report: Report = field(default_factory=Report)
     frontier: Frontier = field(default_factory=Frontier)
     #: The last digest that an entry states of each object: its kind and id, and the entry's id.
@@ -89,13 +111,16 @@ async def verify(
     *,
     vouched: frozenset[str] = frozenset(),
     anchors: Sequence[Checkpoint] = (),
+    roots: Sequence[Certificate] = (),
     tick: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Raises Break at the first. `vouched` are the kinds of business rows that the source has; `anchors` are checkpoints kept outside.
 
+    Under `roots` are the certificates of the authorities that stamp; without any, the signatures of stamps are not checked.
     `tick` is told of entries as they are done.
     """
-    audit = _Audit(public_key, sorted(anchors, key=lambda one: one.size), vouched, tick)
+    audit = _Audit(public_key, sorted(anchors, key=lambda one: one.size), vouched, tick, roots, aiter(source.stamps()))
+    audit.stamp = await anext(audit.stamps, None)
     checkpoints = aiter(source.checkpoints())
     awaited = await _next(audit, checkpoints)
     async for row in source.entries():
@@ -127,7 +152,25 @@ async def _next(audit: _Audit, checkpoints: AsyncIterator[Signed]) -> Signed | N
             found.size, "checkpoint", f"The checkpoint of {found.size} entries is not what its signed note says."
         )
     audit.report.checkpoints += 1
+    await _check_stamp(audit, found)
     return found
+
+
+async def _check_stamp(audit: _Audit, found: Signed) -> None:
+    """The stamp of this checkpoint, if it has one; and that there is none of a checkpoint that there is not."""
+    if audit.stamp is None or audit.stamp.size > found.size:
+        return
+    size = audit.stamp.size
+    if size != found.size:
+        raise Break(size, "timestamp", f"There is a time stamp of {size} entries, and no such checkpoint.")
+    try:
+        said = stamps.check(audit.stamp.reply, found.note, roots=audit.roots)
+    except StampInvalid as error:
+        raise Break(size, "timestamp", f"The time stamp of the checkpoint of {size} entries: {error}") from None
+    if said != audit.stamp.stamped_at:
+        raise Break(size, "timestamp", f"The checkpoint of {size} entries was stamped at another time than is shown.")
+    audit.report.stamps += 1
+    audit.stamp = await anext(audit.stamps, None)
 
 
 def _take(audit: _Audit, row: Mapping[str, Any]) -> None:
@@ -142,7 +185,7 @@ def _take(audit: _Audit, row: Mapping[str, Any]) -> None:
         raise Break(expected, "entry", f"The entry at position {expected} is not the one that got it.")
     if row["data"] is None:
         audit.report.erased += row["personal_hash"] is not None
-    elif hashlib.sha256(row["salt"] + row["data"]).digest() != row["personal_hash"]:
+    elif row["salt"] is None or hashlib.sha256(row["salt"] + row["data"]).digest() != row["personal_hash"]:
         raise Break(expected, "personal", f"What is personal of the entry at position {expected} was altered.")
     audit.frontier.append(made)
     audit.report.entries += 1
@@ -177,6 +220,12 @@ def _end(audit: _Audit, awaited: Signed | None) -> None:
     size = audit.frontier.size
     if awaited is not None:
         raise Break(size + 1, "cut-off", f"A checkpoint signs {awaited.size} entries; there are {size}.")
+    if audit.stamp is not None:
+        raise Break(
+            audit.stamp.size,
+            "timestamp",
+            f"There is a time stamp of {audit.stamp.size} entries, and no such checkpoint.",
+        )
     while audit.anchors and audit.anchors[0].size == 0:
         audit.anchors.pop(0)
     if audit.anchors:

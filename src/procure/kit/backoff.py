@@ -17,9 +17,11 @@ class _Pause(NamedTuple):
 
 @dataclass(slots=True)
 class Backoff:
-    """One job's subjects that failed, in this process's memory: each is left alone for a second, then twice as long each time."""
+    """One job's subjects that failed, in this process's memory: each is left alone for `min_s`, then twice as long each time."""
 
     clock: Callable[[], float] = time.monotonic
+    min_s: float = PAUSE_MIN_S
+    max_s: float = PAUSE_MAX_S
     _pauses: dict[UUID, _Pause] = field(default_factory=dict)
 
     def ready(self, subjects: Sequence[UUID]) -> list[UUID]:
@@ -31,7 +33,7 @@ class Backoff:
     def failed(self, subject: UUID) -> float:
         """The seconds for which it is left alone now."""
         before = self._pauses.get(subject)
-        seconds = min(2 * before.seconds, PAUSE_MAX_S) if before else PAUSE_MIN_S
+        seconds = min(2 * before.seconds, self.max_s) if before else self.min_s
         self._pauses[subject] = _Pause(seconds, self.clock() + seconds)
         return seconds
 

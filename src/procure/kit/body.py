@@ -10,6 +10,7 @@ import json
 import re
 import unicodedata
 from datetime import date
+from enum import Enum
 from types import UnionType
 from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origin
 
@@ -162,7 +163,15 @@ def _check_leaf(value: Any, type_: Any, pointer: str, faults: Faults) -> None:
     try:
         _check_dates(msgspec.convert(value, type_), pointer, faults)
     except msgspec.ValidationError as error:
-        faults.add(pointer + _pointer_of(error), _code(error), _sentence(error))
+        faults.add(pointer + _pointer_of(error), _code(error), _choices(type_, error) or _sentence(error))
+
+
+def _choices(type_: Any, error: msgspec.ValidationError) -> str:
+    """What may be chosen, which msgspec does not say; nothing where another choice is meant."""
+    inner, _ = _unwrapped(type_)
+    if _code(error) != "choice" or not (isinstance(inner, type) and issubclass(inner, Enum)):
+        return ""
+    return f"One of: {', '.join(str(one.value) for one in inner)}."
 
 
 def _check_dates(value: Any, place: Place, faults: Faults) -> None:

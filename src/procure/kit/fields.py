@@ -17,6 +17,8 @@ Markdown = Annotated[str, Meta(min_length=1, max_length=20000, description="Mark
 Quantity = Annotated[str, Meta(pattern=r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$", max_length=20)]
 #: A code of the Common Procurement Vocabulary (Regulation (EC) 213/2008), without its check digit.
 Cpv = Annotated[str, Meta(pattern=r"^[0-9]{8}$", min_length=8, max_length=8)]
+#: The same as it is sent: with or without the check digit.
+CpvGiven = Annotated[str, Meta(pattern=r"^[0-9]{8}(-[0-9])?$", min_length=8, max_length=10)]
 #: An instant: RFC 3339, its offset written.
 Instant = Annotated[datetime, Meta(tz=True)]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", min_length=3, max_length=3, description="ISO 4217.")]

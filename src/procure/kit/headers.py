@@ -99,6 +99,8 @@ def _keeping(scope: Scope, status: int) -> bytes:
     is_read = scope.get("method") in {"GET", "HEAD"}
     if not is_read or status >= 400 or scope.get("state", {}).get("is_confidential"):
         return _NO_STORE
+    if kept_s := scope.get("state", {}).get("kept_s"):
+        return f"public, max-age={kept_s}".encode()
     return _PRIVATE if any(name == b"authorization" for name, _ in scope["headers"]) else _PUBLIC
 
 

@@ -128,14 +128,16 @@ def signing_on(*, key: Key = Key.HONOURED) -> dict[str, Any]:
     return {"opt": {"known": True, "signing_on": True, "key": key}, "security": [{"sign_on": []}]}
 
 
-def public(*, limited: bool = True, key: Key = Key.HONOURED) -> dict[str, Any]:
+def public(*, limited: bool = True, key: Key = Key.HONOURED, kept_s: int = 0) -> dict[str, Any]:
     """Keyword arguments of a route that anyone may call; a token that is sent is honoured, and refused if it is bad.
 
     `limited`: how often is bounded. Not for those who watch over the service: what they are refused they take for its end.
-    `key`: what it makes of Idempotency-Key, if it writes.
+    `key`: what it makes of Idempotency-Key, if it writes. `kept_s`: for how long anybody may keep an answer that is the same for all, and
+    changes with a release alone.
     """
     rate = "address" if limited else "none"
-    return {"opt": {"public": True, "rate": rate, "key": key}, "security": [{}, {"oauth2": []}]}
+    opt = {"public": True, "rate": rate, "key": key, "kept_s": kept_s}
+    return {"opt": opt, "security": [{}, {"oauth2": []}]}
 
 
 def client_credentials() -> dict[str, Any]:
@@ -151,6 +153,7 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     handler = request.route_handler
     state = request.scope["state"]
     state["is_confidential"], state["rate"] = bool(handler.opt.get("confidential")), handler.opt.get("rate")
+    state["kept_s"] = handler.opt.get("kept_s", 0)
     state["choosing"], state["signing_on"] = handler.opt.get("choosing", False), handler.opt.get("signing_on", False)
     refuse_unknown_parameters(request, handler)
     scope: Permission | None = handler.opt.get("scope")

@@ -85,8 +85,12 @@ class Rates:
     def charge_client(self, scope: Scope, client_id: UUID, *, may_bid: bool = True) -> None:
         """Of a client whose token holds, before anything is asked of the database; raises TooManyRequests.
 
-        `may_bid`: whether its token lets it; what it can't do anyway counts as all else that it asks.
+        `may_bid`: whether its token lets it; what it can't do anyway counts as all else that it asks. A request counts once, however often
+        it is asked whose it is: a stream asks all the time.
         """
+        if scope["state"].get("is_charged"):
+            return
+        scope["state"]["is_charged"] = True
         if may_bid and scope["state"].get("rate") == "bids":
             self._look_at_bids(scope, client_id)
         elif self._client is not None:

@@ -52,6 +52,8 @@ class Scope(StrEnum):
     OUTCOMES_READ = "outcomes:read"
     OUTCOMES_WRITE = "outcomes:write"
     PERSONS_MANAGE = "persons:manage"
+    POLICY_MANAGE = "policy:manage"
+    POLICY_WRITE = "policy:write"
     SANDBOX_CLOCK = "sandbox:clock"
     WEBHOOKS_MANAGE = "webhooks:manage"
 
@@ -80,6 +82,7 @@ _OWN: dict[Role, frozenset[Scope]] = {
             Scope.LOTS_CANCEL,
             Scope.LOTS_PUBLISH,
             Scope.OUTCOMES_ACTIVATE,
+            Scope.POLICY_WRITE,
         }
     ),
     Role.AUDITOR: frozenset(_READS | {Scope.EVALUATIONS_READ, Scope.FINANCE_READ}),
@@ -119,6 +122,7 @@ _OWN: dict[Role, frozenset[Scope]] = {
             Scope.ORGANISATIONS_READ,
             Scope.ORGANISATIONS_WRITE,
             Scope.PERSONS_MANAGE,
+            Scope.POLICY_MANAGE,
             Scope.SANDBOX_CLOCK,
         }
     ),

@@ -92,6 +92,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: Origins whose pages may call this service from a browser (CORS), separated by commas; none by default.
     cors_origins: str = ""
 
+    #: An authority that stamps the journal's checkpoints with its time (RFC 3161), http or https; none by default.
+    timestamp_url: str = ""
+    #: A PEM file of the certificates that the authority's own are issued under: what they don't vouch for is not kept.
+    timestamp_roots: Path | None = None
+    #: Between two stamps at least, seconds.
+    timestamp_interval_s: Annotated[int, msgspec.Meta(ge=60, le=31 * 24 * 3600)] = 3600
+
     #: Where webhooks are sent by this installation's workers: to public addresses, in a sandbox to this machine too, or nowhere.
     webhooks: Literal["public", "loopback", "off"] = "public"
 
@@ -111,6 +118,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.webhooks == "loopback" and not self.sandbox:
             raise SettingsFault("PROCURE_WEBHOOKS: `loopback` is a sandbox's alone.")
         return self.webhooks == "loopback"
+
+    def timestamp_authority(self) -> str | None:
+        """The address of `timestamp_url`; None without one. Raises SettingsFault, which never quotes it: there may be a password in it."""
+        if not self.timestamp_url:
+            return None
+        try:
+            url = urlsplit(self.timestamp_url)
+            is_address = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and not url.fragment
+        except ValueError:
+            is_address = False
+        if not is_address or not self.timestamp_url.isascii() or not self.timestamp_url.isprintable():
+            raise SettingsFault("PROCURE_TIMESTAMP_URL is not an address like `https://time.example/tsr`.")
+        return self.timestamp_url
 
     def mail_route(self) -> MailRoute | None:
         """That of `mail_url`; None without one. Raises SettingsFault, which never quotes it: there may be a password in it."""

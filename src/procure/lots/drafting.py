@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from procure.cpv import service as cpv
 from procure.kit.errors import Faults
 from procure.kit.money import Money
 from procure.lots import defaults
@@ -50,7 +51,7 @@ async def ground_without(db: AsyncSession, buyer_id: UUID, data: LotDraft, now: 
     return Ground(
         policy=await policy_for(db, buyer_id, envelope, now),
         defaults=await defaults_of(db, buyer_id, local_day(now)),
-        cpv=data.outcome.cpv if data.outcome else None,
+        cpv=cpv.canonical(data.outcome.cpv) if data.outcome and data.outcome.cpv else None,
         measure_ids=(),
         now=now,
     )
@@ -130,9 +131,15 @@ def work_out(said: Mapping[str, Any], ground: Ground, due: Sequence[int] = ()) -
     for name, make in makers.items():
         if found[name] is None:
             found[name] = make()
+    found["cpv"], *found["cpv_additional"] = map(_eight_digits, (found["cpv"], *found["cpv_additional"]))
     found["deliverables"] = _dated(found, policy, due)
     derived = sorted(name for name in said if said[name] is None)
     return {**columns(found), "derived": derived, "policy": policy, "band": policy.band}
+
+
+def _eight_digits(code: str | None) -> str | None:
+    """Without its check digit; one that there is not stays as it is, to be told."""
+    return code and (cpv.canonical(code) or code)
 
 
 def _dated(found: Mapping[str, Any], policy: Policy, due: Sequence[int]) -> list[DeliverableDraft]:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from procure.kit.etags import TaggedByContent, tag_of
-from procure.kit.fields import Cpv, Instant, KeyId, Line, Markdown, Name, Paragraph, Reference
+from procure.kit.fields import Cpv, CpvGiven, Instant, KeyId, Line, Markdown, Name, Paragraph, Reference
 from procure.kit.money import Money
 from procure.lots import choices
 from procure.lots.models import AcceptanceCriteria, Criterion, Deliverable, Lot, Place
@@ -66,7 +66,7 @@ class FurtherIterations(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 Deliverables = Annotated[list[DeliverableDraft], Meta(min_length=1, max_length=100)]
 Criteria = Annotated[list[CriterionDraft], Meta(min_length=1, max_length=20)]
 MeasureIds = Annotated[list[UUID], Meta(min_length=1, max_length=20)]
-Codes = Annotated[list[Cpv], Meta(max_length=5)]
+Codes = Annotated[list[CpvGiven], Meta(max_length=5)]
 Skills = Annotated[list[Name], Meta(max_length=10)]
 Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=100)]
 
@@ -136,7 +136,7 @@ class LotDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     closes_at: Instant | None = None
     further_iterations: FurtherIterations | None = None
     validity_days: Days | None = None
-    cpv: Cpv | None = None
+    cpv: CpvGiven | None = None
     cpv_additional: Codes | None = None
     place: Place | None = None
     skills: Skills | None = None
@@ -168,7 +168,7 @@ class LotPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     closes_at: Instant | UnsetType | None = UNSET
     further_iterations: FurtherIterations | UnsetType | None = UNSET
     validity_days: Days | UnsetType | None = UNSET
-    cpv: Cpv | UnsetType | None = UNSET
+    cpv: CpvGiven | UnsetType | None = UNSET
     cpv_additional: Codes | UnsetType | None = UNSET
     place: Place | UnsetType | None = UNSET
     skills: Skills | UnsetType | None = UNSET

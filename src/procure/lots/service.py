@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from procure.cpv import service as cpv
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, auditors, within
 from procure.kit import clock
@@ -142,6 +143,7 @@ async def _refuse_all(db: AsyncSession, actor: Actor, data: LotDraft, now: datet
     drafting.check_one_currency(faults, data.further_iterations, data.ceiling.currency)
     lot = Lot(**drafting.work_out(drafting.said_in(data), ground))
     faults.found += content_faults(lot.offer, ground.policy.limits).found
+    _check_codes(faults, lot)
     faults.raise_as(LotInvalid)
 
 
@@ -211,6 +213,7 @@ async def _judge(
 async def faults_of(db: AsyncSession, lot: Lot, policy: Policy) -> Faults:
     """What of a draft is not as the policy has it, or names what there is not: measures of another outcome, a lot that it can't follow."""
     faults = content_faults(lot.offer, policy.limits)
+    _check_codes(faults, lot)
     measures = set(await db.scalars(select(Measure.id).where(Measure.outcome_id == lot.outcome_id)))
     for index, measure_id in enumerate(lot.measure_ids):
         faults.unless(measure_id in measures, f"/measure_ids/{index}", "unknown", "The outcome has no such measure.")
@@ -218,6 +221,13 @@ async def faults_of(db: AsyncSession, lot: Lot, policy: Policy) -> Faults:
         before = await db.scalar(select(Lot.id).where(Lot.id == lot.follows_id, Lot.outcome_id == lot.outcome_id))
         faults.unless(before is not None, "/follows_id", "unknown", "The outcome has no such lot.")
     return faults
+
+
+def _check_codes(faults: Faults, lot: Lot) -> None:
+    codes = {"/cpv": lot.cpv, **{f"/cpv_additional/{place}": code for place, code in enumerate(lot.cpv_additional)}}
+    for pointer, code in codes.items():
+        if code and not cpv.is_known(code):
+            faults.add(pointer, "unknown-cpv", cpv.said_unknown(code))
 
 
 def _check_draft(actor: Actor, lot: Lot, changes: Mapping[str, Any]) -> None:

@@ -18,7 +18,6 @@ from typing import Any
 from uuid import UUID
 
 import aiosmtplib
-import msgspec
 import structlog
 from sqlalchemy import delete, text
 
@@ -28,9 +27,9 @@ from procure.kit.db import Sessions, transaction
 from procure.kit.settings import MailRoute
 from procure.mail.models import OutgoingMail
 from procure.mail.schemas import Letter
-from procure.mail.sealing import Unreadable
-from procure.mail.service import Post
+from procure.mail.service import Post, opened
 from procure.vault.files import make_folder
+from procure.vault.strongbox import Unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +76,7 @@ async def _deliver(sessions: Sessions, post: Post, claimed: Claimed) -> bool:
     """Whether the next one may be tried at once. Of what went wrong the kind is told, never a word: servers quote whom they refuse."""
     said = {"mail": str(claimed.id), "attempts": claimed.attempts}
     try:
-        letter = msgspec.msgpack.decode(post.key.open(claimed.id, claimed.sealed), type=Letter)
+        letter = opened(post, claimed.id, claimed.sealed)
         await _send(post.route, claimed.id, letter)
     except (aiosmtplib.SMTPException, OSError, TimeoutError, Unreadable) as error:
         log.warning("mail not sent", error=type(error).__name__, code=_code(error), final=is_final(error), **said)

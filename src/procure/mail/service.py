@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import CursorResult, text
@@ -11,7 +12,7 @@ from procure.kit.ids import new_id
 from procure.kit.settings import MailRoute, Settings
 from procure.mail.models import OutgoingMail
 from procure.mail.schemas import Letter
-from procure.mail.sealing import MailKey
+from procure.vault.strongbox import STRONGBOX, Strongbox
 
 #: Rows that one transaction of pruning removes at most.
 PRUNE_BATCH = 1000
@@ -23,23 +24,29 @@ DELETE FROM outgoing_mails WHERE ctid = ANY (ARRAY(
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """By which way letters go out, and the key under which they wait."""
+    """By which way letters go out, and where they wait: a code in the outbox would else let in whoever reads it there."""
 
     route: MailRoute
-    key: MailKey
+    box: Strongbox
 
 
 def post_of(settings: Settings) -> Post | None:
     """None where the settings name no way. Raises SettingsFault for one that can't be used."""
     route = settings.mail_route()
-    return None if route is None else Post(route, MailKey(settings.keys_path))
+    return None if route is None else Post(route, Strongbox(settings.keys_path / STRONGBOX))
 
 
 async def write(db: AsyncSession, post: Post, letter: Letter, until: datetime) -> None:
     """Have the letter sent once this transaction is committed; given up from `until` on, by the machine's time."""
     id_ = new_id()
-    db.add(OutgoingMail(id=id_, sealed=post.key.seal(id_, msgspec.msgpack.encode(letter)), attempts=0, until=until))
+    sealed = post.box.seal(msgspec.msgpack.encode(letter), id_.bytes)
+    db.add(OutgoingMail(id=id_, sealed=sealed, attempts=0, until=until))
     await db.flush()
+
+
+def opened(post: Post, id_: UUID, sealed: bytes) -> Letter:
+    """Raises Unreadable: sealed elsewhere, or as another letter."""
+    return msgspec.msgpack.decode(post.box.open(sealed, id_.bytes), type=Letter)
 
 
 async def prune(db: AsyncSession) -> int:

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from procure.kit.actor import Actor
 from procure.kit.etags import tag_of
-from procure.kit.fields import Cpv, Instant, Line, Name, Paragraph, Quantity, Reference
+from procure.kit.fields import Cpv, CpvGiven, Instant, Line, Name, Paragraph, Quantity, Reference
 from procure.kit.money import Money
 from procure.organisations.schemas import Party
 from procure.outcomes.models import Measure, Observation, Option, Outcome
@@ -97,7 +97,7 @@ class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     envelope: Money
     measures: Measures
     title: Line | None = None
-    cpv: Cpv | None = None
+    cpv: CpvGiven | None = None
 
 
 class OutcomePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -112,7 +112,7 @@ class OutcomePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     team: Team | UnsetType = UNSET
     envelope: Money | UnsetType = UNSET
     measures: Measures | UnsetType = UNSET
-    cpv: Cpv | UnsetType | None = UNSET
+    cpv: CpvGiven | UnsetType | None = UNSET
 
 
 class EndDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

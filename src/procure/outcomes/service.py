@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from procure.cpv import service as cpv
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, auditors, within
 from procure.kit import clock
@@ -110,7 +111,8 @@ async def check_seen(db: AsyncSession, actor: Actor, seen: Seen, outcome: Outcom
 
 async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
     """Write an outcome down. Nothing is committed until a budget holder activates it."""
-    _check(data.envelope, [member.discipline for member in data.team], data.statement, data.measures)
+    disciplines = [member.discipline for member in data.team]
+    _check(data.envelope, disciplines, data.statement, data.measures, data.cpv)
     buyer = await db.get_one(Organisation, actor.organisation_id)
     now = await clock.now(db)
     number = await db.scalar(reference_numbers)
@@ -126,7 +128,7 @@ async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
         team=[TeamMember(one.person_id, one.discipline) for one in data.team],
         envelope=data.envelope.value,
         currency=data.envelope.currency,
-        cpv=data.cpv,
+        cpv=cpv.canonical(data.cpv) if data.cpv else None,
         prepared_by=[actor.person_id] if actor.person_id else [],
         created_at=now,
         version=1,
@@ -157,7 +159,8 @@ async def revise(
     for name, value in _columns(changes).items():
         setattr(outcome, name, value)
     disciplines = [member.discipline for member in outcome.team]
-    _check(Money.of(outcome.envelope, outcome.currency), disciplines, outcome.statement, measures or [])
+    envelope = Money.of(outcome.envelope, outcome.currency)
+    _check(envelope, disciplines, outcome.statement, measures or [], changes.get("cpv"))
     if measures is not None:
         await db.execute(delete(Measure).where(Measure.outcome_id == outcome.id))
         db.add_all(_measures(outcome.id, measures))
@@ -175,6 +178,8 @@ def _columns(changes: dict[str, Any]) -> dict[str, Any]:
     columns = dict(changes)
     if money := columns.pop("envelope", None):
         columns.update(envelope=money.value, currency=money.currency)
+    if columns.get("cpv"):
+        columns["cpv"] = cpv.canonical(columns["cpv"])
     if (options := columns.pop("options", None)) is not None:
         columns["options"] = [Option(one.title, one.reason, one.chosen) for one in options]
     if (team := columns.pop("team", None)) is not None:
@@ -182,8 +187,12 @@ def _columns(changes: dict[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def _check(envelope: Money, disciplines: list[str], statement: str, measures: Sequence[MeasureDraft]) -> None:
+def _check(
+    envelope: Money, disciplines: list[str], statement: str, measures: Sequence[MeasureDraft], code: str | None
+) -> None:
     faults = Faults()
+    if code and not cpv.is_known(code):
+        faults.add("/cpv", "unknown-cpv", cpv.said_unknown(code))
     faults.unless(envelope.currency == "GBP", "/envelope/currency", "currency", "The only currency here is GBP.")
     for index, one in enumerate(measures):
         baseline = (Decimal(one.baseline.value), one.baseline.on)

@@ -1,4 +1,4 @@
-"""A key beside the lots' keys, for what the service has to read again and nobody who has the database shall: webhooks' secrets.
+"""A key beside the lots' keys, for what the service has to read again and nobody who has the database shall: webhooks' secrets, letters.
 
 The key's file also tells one installation from its copies: `instance` is made of the key and of the file's own number in its file system.
 Who restores the database elsewhere has another key, and who copies the folder too has the same one in another file.
@@ -39,8 +39,12 @@ class Strongbox:
             said = b"procure/instance/v1 %d" % path.stat().st_ino
         except (OSError, TimeoutError, files.Damaged) as error:
             raise SettingsFault(f"The sealing key in {folder} can't be used: {type(error).__name__}.") from None
-        self._cipher = AESGCM(key)
+        self._cipher, self._marks = AESGCM(key), hmac.digest(key, b"procure/marks/v1", "sha256")
         self.instance = hmac.digest(key, said, "sha256").hex()[:32]
+
+    def mark(self, purpose: str, text: str) -> bytes:
+        """The same for the same text, and telling nothing of it without the key: HMAC-SHA256 (RFC 2104)."""
+        return hmac.digest(self._marks, f"{purpose} {text}".encode(), "sha256")
 
     def seal(self, plain: bytes, about: bytes) -> bytes:
         """`about` is whose it is: what is moved to another row can't be opened there."""

@@ -137,7 +137,10 @@ class WebhookController(Controller):
         webhook_id: FromPath[UUID],
         status: FromQuery[DeliveryStatus | None] = None,
     ) -> Page[DeliveryView]:
-        """What was sent and what waits, newest first: how often it was tried, and what was answered. Kept for 30 days."""
+        """What was sent and what waits, newest first: how often it was tried, and what was answered. Kept for 30 days.
+
+        What tells of changes that you may not read yourself is left out: of those that it hears by a role which you do not hold.
+        """
         rows = await service.list_deliveries(db, actor, webhook_id, page, status)
         return page_of(rows, page, DeliveryView.of, lambda row: Position(row.created_at, row.id))
 

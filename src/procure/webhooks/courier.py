@@ -15,7 +15,6 @@ from datetime import UTC
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import httpx
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,7 +33,7 @@ from procure.webhooks.lists import WAITING_MAX, Came
 from procure.webhooks.models import Webhook, WebhookDelivery
 from procure.webhooks.rules import DeliveryStatus
 from procure.webhooks.schemas import body_of
-from procure.webhooks.sending import AT_ONCE, Answer, Outlet, Resolve, Resolver, Trouble
+from procure.webhooks.sending import AT_ONCE, Answer, Outlet, Resolve, Resolver, Trouble, trusting
 from procure.webhooks.targets import TargetRefused, read
 
 log = structlog.get_logger(__name__)
@@ -45,6 +44,8 @@ WEBHOOKS_AT_ONCE = 200
 CONNECTIONS = 2
 #: After so long a round begins no further message; with the time of one attempt it stays well within the lease.
 ROUND_S = 10.0
+#: After so long a webhook that still has something to be sent lets others have its turn: who was served longest ago comes first.
+TURN_S = 60.0
 #: A receiver that takes nothing of so many messages is left alone for so long, and then tried with as many.
 HANDFUL, REST_S = 4, 5.0
 #: Entries of the journal that one round takes in.
@@ -72,7 +73,7 @@ class Courier:
         self._may_be_local = may_be_local
         self._resolver = Resolver()
         self._resolve = resolve or self._resolver
-        self._tls = tls or httpx.create_ssl_context()
+        self._tls = tls or trusting()
         self._id = new_id()
         self._turns = asyncio.Semaphore(CONNECTIONS)
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
@@ -107,6 +108,11 @@ class Courier:
                 log.warning("webhooks were confirmed in another installation, and are paused", count=paused)
             claimed = await lists.claim(db, self._id, self._box.instance, WEBHOOKS_AT_ONCE - len(self._tasks))
         for id_ in claimed:
+            if (
+                former := self._tasks.get(id_)
+            ) is not None:  # held up until its lease had run out, and not by anybody else
+                former.cancel()
+                await asyncio.wait([former])
             self._tasks[id_] = asyncio.create_task(self._serve(id_))
 
     async def settled(self) -> None:
@@ -121,7 +127,8 @@ class Courier:
             yield db
 
     async def _serve(self, webhook_id: UUID) -> None:
-        """Rounds until nothing is due. What goes wrong here is told of, and left alone until the lease runs out."""
+        """Rounds until nothing is due, or its turn is over. What goes wrong here is told of, and left alone until the lease runs out."""
+        ends_at_s = asyncio.get_running_loop().time() + TURN_S
         try:
             async with AsyncExitStack() as outlets:
                 url, outlet = None, None
@@ -129,7 +136,9 @@ class Courier:
                     webhook, rows = begun
                     if webhook.url != url:
                         url, outlet = webhook.url, await self._outlet(outlets, webhook.url)
-                    if rows and await self._finish(webhook_id, await self._round(webhook, rows, outlet)):
+                    is_down = bool(rows) and await self._finish(webhook, await self._round(webhook, rows, outlet))
+                    if is_down or asyncio.get_running_loop().time() >= ends_at_s:
+                        await self._let_go(webhook_id, rests_s=REST_S if is_down else 0)
                         return
         except Exception:
             log.exception("job failed", job="webhook", webhook=str(webhook_id))
@@ -150,10 +159,10 @@ class Courier:
             cursor = await lists.renew(db, self._id, webhook_id)
             if cursor is None:
                 return None
-            webhook = await db.get_one(Webhook, webhook_id)
-            if webhook.status is not rules.WebhookStatus.ACTIVE:
+            if not await lists.is_active(db, webhook_id):
                 await lists.release(db, self._id, webhook_id)
                 return None
+            webhook = await db.get_one(Webhook, webhook_id)
             taken = await _take_in(db, webhook, *cursor)
             rows = await lists.due(db, webhook_id)
             if not rows and (taken.is_full or taken.is_all):
@@ -170,17 +179,19 @@ class Courier:
         await asyncio.gather(*(sending.line(line) for line in lines.values()))
         return sending.came
 
-    async def _finish(self, webhook_id: UUID, came: Sequence[Came]) -> bool:
-        """Write down what came of a round; whether the webhook is left alone for now."""
+    async def _finish(self, webhook: Webhook, came: Sequence[Came]) -> bool:
+        """Write down what came of a round to the webhook as it was then; whether it takes nothing."""
         async with self._db() as db:
-            gone = await service.lock_gone(db, webhook_id) if any(one.answer == GONE for one in came) else None
-            await lists.settle(db, self._id, webhook_id, came)
-            if gone is not None:
+            gone = await service.lock_gone(db, webhook.id) if any(one.answer == GONE for one in came) else None
+            await lists.settle(db, self._id, webhook.id, came)
+            if gone is not None and gone.url == webhook.url:  # of the address that it has left, that is no news
                 await service.disable_gone(db, gone)
-            is_down = _is_down(came)
-            if is_down:
-                await lists.release(db, self._id, webhook_id, rests_s=REST_S)
-        return is_down
+        return _is_down(came)
+
+    async def _let_go(self, webhook_id: UUID, *, rests_s: float) -> None:
+        """Have it served again when others have had their turn, or it has rested."""
+        async with self._db() as db:
+            await lists.release(db, self._id, webhook_id, rests_s=rests_s)
 
 
 def _is_down(came: Sequence[Came]) -> bool:

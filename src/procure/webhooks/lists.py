@@ -1,7 +1,7 @@
 """The SQL of delivery: whom a worker serves, what is taken in from the journal, what is due, and what came of it.
 
 Ordered is what happened to one object: a message waits while an earlier one about the same object does. All that is of time here is the
-machine's, as PostgreSQL tells it.
+machine's, as PostgreSQL tells it. Locks are taken in one order: webhook → cursor → messages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CursorResult, text
+from sqlalchemy import CursorResult, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.journal.documents import hashed
+from procure.journal.lists import VISIBLE, seer
+from procure.kit.actor import Actor
 from procure.kit.ids import new_id
 from procure.webhooks.rules import LOG_DAYS, DeliveryStatus
 from procure.webhooks.sending import Trouble
@@ -30,7 +32,8 @@ _COPIES = text("""
 SELECT id FROM webhooks WHERE status = 'active' AND (cluster <> app_cluster() OR instance <> :instance)
 FOR NO KEY UPDATE SKIP LOCKED
 """)
-# Who was served longest ago comes first, and nobody waits for a row that another worker is about to take.
+# Who was served longest ago comes first, and nobody waits for a row that another worker is about to take. Whoever left a lease behind left
+# something undone: they took in what was new, and nothing says when it is due.
 _CLAIM = text("""
 UPDATE webhook_cursors SET leased_by = :worker, leased_until = statement_timestamp() + make_interval(secs => :lease_s)
 WHERE webhook_id IN (
@@ -41,7 +44,7 @@ WHERE webhook_id IN (
     AND organisations.status = 'active'
     AND (cursor.leased_until IS NULL OR cursor.leased_until < statement_timestamp())
     AND (cursor.rests_until IS NULL OR cursor.rests_until <= statement_timestamp())
-    AND (cursor.next_at <= statement_timestamp()
+    AND (cursor.next_at <= statement_timestamp() OR cursor.leased_by IS NOT NULL
       OR (NOT cursor.is_full AND cursor.position < (SELECT max(position) FROM journal_positions)))
   ORDER BY cursor.served_at NULLS FIRST LIMIT :limit FOR UPDATE OF cursor SKIP LOCKED
 )
@@ -52,6 +55,12 @@ UPDATE webhook_cursors SET leased_until = statement_timestamp() + make_interval(
 WHERE webhook_id = :webhook AND leased_by = :worker
 RETURNING position, round
 """)
+# Asked in a statement of its own, after the cursor's lock: so it sees what was decided while that was waited for.
+_IS_ACTIVE = text("""
+SELECT EXISTS (
+  SELECT FROM webhooks JOIN organisations ON organisations.id = webhooks.organisation_id
+  WHERE webhooks.id = :webhook AND webhooks.status = 'active' AND organisations.status = 'active'
+)""")
 _RELEASE = text("""
 UPDATE webhook_cursors SET leased_by = NULL, leased_until = NULL, served_at = statement_timestamp(), next_at = :next_at,
   is_full = :is_full, rests_until = statement_timestamp() + make_interval(secs => :rests_s)
@@ -86,8 +95,8 @@ UPDATE webhook_deliveries AS delivery SET status = came.status, attempts = attem
 FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:dues AS timestamptz[]), CAST(:attempted AS timestamptz[]),
   CAST(:answers AS int[]), CAST(:troubles AS text[])) AS came (id, status, due_at, attempted_at, answer, trouble)
 WHERE delivery.id = came.id AND delivery.status = 'waiting'
-  AND EXISTS (SELECT FROM webhook_cursors WHERE webhook_id = :webhook AND leased_by = :worker)
 """)
+_HOLD = text("SELECT FROM webhook_cursors WHERE webhook_id = :webhook FOR NO KEY UPDATE")
 _GIVE_UP = text("""
 UPDATE webhook_deliveries SET status = 'dead' WHERE webhook_id = :webhook AND status = 'waiting'
 """)
@@ -112,6 +121,10 @@ SELECT (SELECT position FROM webhook_cursors WHERE webhook_id = :webhook) AS pos
   min(created_at) FILTER (WHERE status = 'waiting') AS waiting_since
 FROM webhook_deliveries WHERE webhook_id = :webhook
 """)
+_VISIBLE = f"""EXISTS (
+  SELECT FROM journal_positions AS place JOIN journal_entries ON id = entry_id
+  WHERE place.position = webhook_deliveries.position AND {VISIBLE}
+)"""
 _PRUNE = text("""
 DELETE FROM webhook_deliveries WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM webhook_deliveries
@@ -147,6 +160,11 @@ async def renew(db: AsyncSession, worker: UUID, webhook_id: UUID) -> tuple[int, 
     """Position and round, with the cursor's lock; None if another worker has taken it over."""
     row = (await db.execute(_RENEW, {"worker": worker, "webhook": webhook_id, "lease_s": LEASE_S})).one_or_none()
     return (row.position, row.round) if row is not None else None
+
+
+async def is_active(db: AsyncSession, webhook_id: UUID) -> bool:
+    """Whether it is still sent to: neither it nor its organisation has been stopped since it was claimed."""
+    return bool(await db.scalar(_IS_ACTIVE, {"webhook": webhook_id}))
 
 
 async def release(
@@ -197,9 +215,9 @@ async def due(db: AsyncSession, webhook_id: UUID) -> Sequence[Any]:
 
 async def settle(db: AsyncSession, worker: UUID, webhook_id: UUID, came: Sequence[Came]) -> None:
     """Write down what came of a round, unless another worker has taken over meanwhile: then it sends once more."""
+    if await renew(db, worker, webhook_id) is None:
+        return
     values = {
-        "worker": worker,
-        "webhook": webhook_id,
         "ids": [one.delivery_id for one in came],
         "statuses": [one.status.value for one in came],
         "dues": [one.due_at for one in came],
@@ -211,7 +229,8 @@ async def settle(db: AsyncSession, worker: UUID, webhook_id: UUID, came: Sequenc
 
 
 async def give_up(db: AsyncSession, webhook_id: UUID) -> None:
-    """Whatever waits is a dead letter."""
+    """Whatever waits is a dead letter, and whatever is being taken in at this moment."""
+    await db.execute(_HOLD, {"webhook": webhook_id})
     await db.execute(_GIVE_UP, {"webhook": webhook_id})
 
 
@@ -224,8 +243,8 @@ async def rewind(db: AsyncSession, webhook_id: UUID, after: int) -> None:
 
 async def hurry(db: AsyncSession, webhook_id: UUID) -> None:
     """Whatever waits is due now."""
-    await db.execute(_HURRY, {"webhook": webhook_id})
     await wake(db, webhook_id)
+    await db.execute(_HURRY, {"webhook": webhook_id})
 
 
 async def wake(db: AsyncSession, webhook_id: UUID) -> None:
@@ -235,6 +254,11 @@ async def wake(db: AsyncSession, webhook_id: UUID) -> None:
 
 async def progress(db: AsyncSession, webhook_id: UUID) -> Any:
     return (await db.execute(_PROGRESS, {"webhook": webhook_id})).one()
+
+
+def visible_position(actor: Actor) -> TextClause:
+    """A condition on messages: the caller may see the change that they tell of."""
+    return text(_VISIBLE).bindparams(**seer(actor))
 
 
 async def prune(db: AsyncSession) -> int:

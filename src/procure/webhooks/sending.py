@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import anyio
 import httpcore
+import httpx
 
 from procure.webhooks.targets import Target, is_reachable
 
@@ -53,6 +55,13 @@ class _AddressRefused(Exception):
     """The name has no address, or one that is not connected to."""
 
 
+def trusting() -> ssl.SSLContext:
+    """Certificates of public authorities, by the names that they are for: a common name is none (RFC 9110, section 4.3.4)."""
+    context = httpx.create_ssl_context()
+    context.hostname_checks_common_name = False
+    return context
+
+
 class Resolver:
     """The system's own, in threads of its own: a look-up that hangs keeps nothing else waiting."""
 
@@ -70,6 +79,38 @@ class Resolver:
 
 def _look_up(host: str, port: int) -> list[tuple[int, int, int, str, tuple[str | int | bytes, ...]]]:
     return [*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class _Begun(httpcore.AsyncNetworkStream):
+    """A connection that is closed when its TLS is cut off by the attempt's end: httpcore leaves it open then, for a collector to find."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore calls it so
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._stream.aclose()
+            raise
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 class _Pinned(httpcore.AsyncNetworkBackend):
@@ -90,8 +131,8 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         addresses = await self._addresses(host, port)
         for address in addresses[:-1]:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return await self._network.connect_tcp(address, port, CONNECT_S, local_address, socket_options)
-        return await self._network.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
+                return _Begun(await self._network.connect_tcp(address, port, CONNECT_S, local_address, socket_options))
+        return _Begun(await self._network.connect_tcp(addresses[-1], port, timeout, local_address, socket_options))
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         """Every one that the name has, each once; one that is refused refuses all: such a name is up to something."""

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from procure.journal import lists as entries
@@ -73,9 +73,10 @@ async def list_webhooks(db: AsyncSession, actor: Actor, paging: Paging) -> Seque
 async def list_deliveries(
     db: AsyncSession, actor: Actor, webhook_id: UUID, paging: Paging, status: DeliveryStatus | None = None
 ) -> Sequence[WebhookDelivery]:
-    """The log, newest first."""
+    """The log, newest first. A webhook may hear what not every admin may: attempts that were refused, in an auditor's role."""
     webhook = await find_webhook(db, actor, webhook_id)
-    statement = select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook.id)
+    is_theirs = or_(WebhookDelivery.position.is_(None), lists.visible_position(actor))
+    statement = select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook.id, is_theirs)
     if status is not None:
         statement = statement.where(WebhookDelivery.status == status)
     return (await db.scalars(after(statement, WebhookDelivery.created_at, WebhookDelivery.id, paging))).all()

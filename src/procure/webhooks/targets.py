@@ -90,7 +90,8 @@ def read(url: str, *, may_be_local: bool = False) -> Target:
         raise TargetRefused("It begins with https://.")
     if not is_local and (len(host) > _NAME_MAX or not _NAME.fullmatch(host)):
         raise TargetRefused("It names its host by a whole DNS name, and not by an address.")
-    return Target(scheme, host.strip("[]"), port, found[4] or "/", is_local)
+    path = found[4] if found[4].startswith("/") else f"/{found[4]}"  # of no path too (RFC 9110, section 4.2.3)
+    return Target(scheme, host.strip("[]"), port, path, is_local)
 
 
 def is_reachable(address: str, *, is_local: bool) -> bool:

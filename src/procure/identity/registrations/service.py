@@ -86,8 +86,8 @@ async def register(
     `network` is the caller's address as limits count it; None where it is nobody's own.
     """
     post = porch.check_open()
-    address_mark = post.key.mark("mailbox", rules.mailbox(applicant.email))
-    network_mark = post.key.mark("network", network) if network is not None else None
+    address_mark = post.box.mark("mailbox", rules.mailbox(applicant.email))
+    network_mark = post.box.mark("network", network) if network is not None else None
     # Those of one network address, and then of one mailbox, are counted one after the other.
     for mark in filter(None, (network_mark, address_mark)):
         await exclude(db, UUID(bytes=mark[:16]))

@@ -11,7 +11,8 @@ from procure.journal.documents import COLUMNS
 from procure.journal.lists import VISIBLE, reached, seer
 from procure.kit.actor import Actor
 
-#: A thing and what belongs to it, as entries name them.
+#: A thing and what belongs to it, as entries name them. A lot's bids are gone through once their hold has ended: how long the reply
+#: takes would count them before.
 _OUTCOME = """
 SELECT 'outcome' AS kind, CAST(:id AS uuid) AS about
 UNION ALL SELECT 'lot', id FROM lots WHERE outcome_id = :id
@@ -21,7 +22,7 @@ _LOT = """
 SELECT 'lot' AS kind, CAST(:id AS uuid) AS about
 UNION ALL SELECT 'lot_seal', CAST(:id AS uuid)
 UNION ALL SELECT 'enquiry', id FROM enquiries WHERE lot_id = :id
-UNION ALL SELECT 'bid', id FROM bids WHERE lot_id = :id
+UNION ALL SELECT 'bid', id FROM bids WHERE lot_id = :id AND EXISTS (SELECT FROM journal_hold_ends WHERE hold = :id)
 UNION ALL SELECT 'award', id FROM awards WHERE lot_id = :id
 UNION ALL SELECT 'contract', id FROM contracts WHERE lot_id = :id"""
 _BID = """

@@ -1,0 +1,1 @@
+"""A ready catalogue of measures and criteria of sustainability and social value, to pick from."""

@@ -41,7 +41,7 @@ changeNextStep completeContract
     404: elsewhere.officer,service_owner
     person-needed: system
 
-draftLot observeMeasure observeUnderContract recordLotNotice reviseLot
+copyLot draftLot observeMeasure observeUnderContract recordLotNotice reviseLot withdrawLot
     may: buyer.officer,service_owner system
     404: elsewhere.officer,service_owner
 
@@ -71,8 +71,8 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-confirmRegistration getAward getCheckpoint getCheckpointTimestamp getCpvCode getJournalKey getLiveness getLot getLotTimeline
-getMeasureCatalogue getOutcome getOutcomeTimeline getPolicy getProposal getReadiness getSeal getTerms getTime getTokenKeys
+confirmRegistration getAward getCheckpoint getCheckpointTimestamp getCpvCode getJournalKey getLiveness getLot getLotChoices
+getLotTimeline getMeasureCatalogue getOutcome getOutcomeTimeline getPolicy getProposal getReadiness getSeal getTerms getTime getTokenKeys
 getTokenMetadata getVersion listAwardActions listAwards listBands listChanges listCheckpoints listEnquiries
 listEnquiryActions listLotActions listLots listObservations listOutcomeActions listOutcomes listPlatformLimits
 listPolicyVersions listProposals listSiblings listTerms listVatRates proveConsistency registerAwards registerContracts registerLots
@@ -87,6 +87,10 @@ getBid getBidTimeline listBidActions
 getContract getContractDocument getContractTimeline getDeliverable listContractActions
     may: buyer.approver,auditor,finance,officer,service_owner supplier.bidder,viewer system
     404: elsewhere.approver,auditor,finance,officer,service_owner rival.bidder,viewer
+
+getLotChecks
+    may: buyer.approver,auditor,evaluator,officer,service_owner system
+    404: elsewhere.approver,auditor,evaluator,officer,service_owner rival.bidder,viewer supplier.bidder,viewer
 
 getOrganisation listOrganisationActions
     may: buyer.admin,approver,auditor,finance,officer elsewhere.admin,approver,auditor,finance,officer

@@ -330,9 +330,12 @@ async def lot(story: Story) -> str:
     place = {"lot_id": made["id"]}
     await story.play("reviseLot", council.officer, **place)
     await story.play("recordLotNotice", council.officer, **place)
+    await story.play("getLotChecks", council.approver, **place)
     await story.play("publishLot", council.approver, **place)
-    for name in ("getLot", "listLots"):
+    for name in ("getLot", "listLots", "getLotChoices"):
         await story.play(name, **place)
+    copy = await story.play("copyLot", council.officer, **place)
+    await story.play("withdrawLot", council.officer, lot_id=copy["id"])
     await story.play("listLotActions", story.bidder, **place)
     enquiry = await story.play("askEnquiry", story.bidder, **place)
     await story.play("listEnquiryActions", council.officer, enquiry_id=enquiry["id"])

@@ -49,7 +49,7 @@ KEPT_FOR_GOOD = {
     *("opening_approvals", "orders", "outcome_ledger", "payments", "policy_bands", "policy_terms"),
     *("policy_vat_rates", "policy_versions", "ranked_bids"),
 }
-READ_ONLY = {"alembic_version", "sandbox_clock"}
+READ_ONLY = {"alembic_version", "lot_defaults", "sandbox_clock"}
 CHANGED = {
     *(
         "awards",

@@ -44,6 +44,7 @@ from procure.identity.registrations.service import Porch
 from procure.identity.signing import SigningKeys
 from procure.identity.suspensions.controllers import PersonController, SuspensionController
 from procure.insights.actions.controllers import ActionController
+from procure.insights.checks.controllers import CheckController
 from procure.insights.tasks.controllers import TaskController
 from procure.insights.timelines.controllers import TimelineController
 from procure.journal import sealer
@@ -100,6 +101,7 @@ ROUTES: list[ControllerRouterHandler] = [
     KeyController,
     AcceptanceController,
     ActionController,
+    CheckController,
     AwardController,
     BidController,
     ChangeController,

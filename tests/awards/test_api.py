@@ -218,7 +218,11 @@ async def test_a_lot_cancelled_beside_its_approval_ends_cancelled_and_never_half
         buyer, award = at.buyer, await at.recommended()
         approval, cancellation = await asyncio.gather(
             at.call.post(buyer.approver, f"/v1/awards/{award.id}/approve"),
-            at.call.post(buyer.second_approver, f"/v1/lots/{award.lot_id}/cancel", {"reason": "The need has gone."}),
+            at.call.post(
+                buyer.second_approver,
+                f"/v1/lots/{award.lot_id}/cancel",
+                {"reason_code": "need_changed", "reason": "The need has gone."},
+            ),
         )
         # A lot may be cancelled after its award, so the cancellation always stands; the approval only if it came first.
         assert cancellation.status_code == 200, cancellation.text

@@ -20,8 +20,9 @@ from procure.demo.plan import ENDS, Dare, End, Plan, Size, choose, pieces, plan_
 from procure.demo.timetable import LONGEST, Timetable
 from procure.demo.values import VALUE_MAX
 from procure.kit.body import convert
+from procure.lots import content
 from procure.lots import rules as lot_rules
-from procure.lots.rules import Offer
+from procure.lots.content import Offer
 from procure.lots.schemas import LotDraft
 from procure.organisations.rules import Nation, canonical_identifier
 from procure.organisations.schemas import OrganisationDraft
@@ -123,6 +124,12 @@ def test_a_timetable_holds_the_window_also_when_it_is_published_the_next_day(cer
 
 
 def offer_of(draft: LotDraft) -> Offer:
+    assert draft.starts_on
+    assert draft.duration_days
+    assert draft.further_iterations
+    assert draft.criteria
+    assert draft.enquiries_close_at
+    assert draft.closes_at
     return Offer(
         title=draft.title,
         brief=draft.brief,
@@ -132,11 +139,11 @@ def offer_of(draft: LotDraft) -> Offer:
         currency=draft.ceiling.currency,
         further_iterations=draft.further_iterations.count,
         further_ceiling=draft.further_iterations.ceiling.value,
-        deliverables=[(one.title, one.due_on, one.acceptance_criteria) for one in draft.deliverables],
+        deliverables=[(one.title, one.due_on, one.acceptance_criteria) for one in draft.deliverables if one.due_on],
         criteria=[(one.name, one.kind, one.weight) for one in draft.criteria],
         enquiries_close_at=draft.enquiries_close_at,
         closes_at=draft.closes_at,
-        validity_days=draft.validity_days,
+        validity_days=draft.validity_days or 60,
     )
 
 
@@ -150,7 +157,7 @@ def test_every_document_of_every_notice_is_one_that_the_service_takes() -> None:
         for lot in plan.lots:
             when = Timetable.of(NOW, COVERED, plan.notice.buyer.nation)
             draft = convert(writing.lot(plan, lot, ID, [ID], when), LotDraft)
-            lot_rules.check_content(offer_of(draft), Limits())
+            content.check_content(offer_of(draft), Limits())
             assert draft.outcome_id == UUID(ID)
             assert plan.notice.ocid in draft.brief
 
@@ -174,7 +181,7 @@ def test_a_mutated_notice_that_can_be_played_makes_documents_that_the_service_ta
         convert(writing.outcome(plan, [(ID, "a"), (ID, "b")], NOW.date()), OutcomeDraft)
         when = Timetable.of(NOW, COVERED, notice.buyer.nation)
         draft = convert(writing.lot(plan, plan.lots[0], ID, [ID], when), LotDraft)
-        lot_rules.check_content(offer_of(draft), Limits())
+        content.check_content(offer_of(draft), Limits())
         for party in (notice.buyer, *notice.suppliers):
             registered = convert(registration_of(party), OrganisationDraft)
             assert canonical_identifier(party.scheme, registered.identifier.id) == party.identifier

@@ -183,12 +183,12 @@ async def beginning(at: Market, passer_by: Actor) -> None:
     draft = convert(build.estimate_document("12000.00"), ProposalDraft)
     proposed = await build.active_outcome(db, buyer)
     await proposals.propose(db, buyer.officer, proposed.id, draft)
-    lot = await build.drafted_lot(db, buyer)
+    drafts = [await build.drafted_lot(db, buyer) for _ in range(3)]
     published = [await build.published_lot(db, buyer, at.vault) for _ in range(2)]
     await at.bid_on(published[0])
     asked = [await enquiries.ask(db, passer_by, published[0].id, EnquiryDraft("May we come?")) for _ in range(2)]
     await enquiries.answer(db, buyer.officer, asked[1].id, EnquiryAnswer("Yes."))
-    await at.show(drafted, active, proposed, lot, *published, *asked)
+    await at.show(drafted, active, proposed, *drafts, *published, *asked)
 
 
 async def told(at: Market, settings: Settings) -> None:

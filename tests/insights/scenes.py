@@ -645,10 +645,11 @@ BODIES: dict[str, Body] = {
     "addMember": _always({"person": {"name": "A new colleague"}, "roles": ["admin"]}),
     "answerEnquiry": _always({"answer": "Yes."}),
     "askEnquiry": _always({"question": "Which system is it?"}),
-    "cancelLot": _always(REASON),
+    "cancelLot": _always({"reason_code": "need_changed", **REASON}),
     "changeNextStep": _next_step,
     "completeContract": _complete,
     "continueContract": _iteration,
+    "copyLot": _always({}),
     "decideDeliverable": _verdict,
     "declareInterests": _always({"has_conflict": True, "declaration": "A cousin works there."}),
     "draftLot": _draft_lot,
@@ -689,4 +690,5 @@ BODIES: dict[str, Body] = {
     "suspendOrganisation": _always(REASON),
     "terminateContract": _always(REASON),
     "withdrawAward": _always(REASON),
+    "withdrawLot": _always({}),
 }

@@ -112,12 +112,13 @@ async def test_a_lot_is_cancelled_for_a_reason_that_everybody_reads(
     lot = await published_lot(db, buyer, vault)
     await db.commit()
     path = f"/v1/lots/{lot.id}"
-    reason = {"reason": "The need has gone."}
+    reason = {"reason_code": "need_changed", "reason": "The need has gone."}
     problem(await call.post(buyer.officer, f"{path}/cancel", reason), 403, "scope-missing")
-    problem(await call.post(buyer.approver, f"{path}/cancel", {"reason": " "}), 422, "body-invalid")
+    problem(await call.post(buyer.approver, f"{path}/cancel", reason | {"reason": " "}), 422, "body-invalid")
     ok(await call.post(buyer.approver, f"{path}/cancel", reason))
     shown = ok(await call.get(None, path))
     assert (shown["status"], shown["end_reason"]) == ("cancelled", "The need has gone.")
+    assert shown["end_reason_code"] == "need_changed"
     problem(await call.post(buyer.approver, f"{path}/cancel", reason), 409, "lot-not-cancellable")
 
 
@@ -147,4 +148,5 @@ async def test_another_buyers_draft_does_not_exist(db: AsyncSession, call: Call)
         problem(await call.get(actor, path), 404, "lot-not-found")
     problem(await call.patch(other.officer, path, {"title": "A title of theirs"}), 404, "lot-not-found")
     problem(await call.post(other.approver, f"{path}/publish"), 404, "lot-not-found")
-    problem(await call.post(other.approver, f"{path}/cancel", {"reason": "Theirs."}), 404, "lot-not-found")
+    theirs = {"reason_code": "other", "reason": "Theirs."}
+    problem(await call.post(other.approver, f"{path}/cancel", theirs), 404, "lot-not-found")

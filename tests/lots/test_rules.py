@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from procure.kit.errors import Conflict
-from procure.lots import rules
+from procure.lots import content, rules
+from procure.lots.content import Offer
 from procure.lots.errors import LotInvalid, LotNotClosed, LotNotOpen, LotStateWrong, NoticeMissing, WindowTooShort
-from procure.lots.rules import NEXT, CriterionKind, LotStatus, Offer
+from procure.lots.rules import NEXT, CriterionKind, LotStatus
 from procure.organisations.rules import Nation
 from procure.policy.rules import Band, Ceremony, Limits, Policy
 
@@ -54,7 +55,7 @@ def policy(band: Band = Band.SMALL, **ceremony: Any) -> Policy:
 
 def codes(offer: Offer) -> set[tuple[str, str]]:
     with pytest.raises(LotInvalid) as caught:
-        rules.check_content(offer, LIMITS)
+        content.check_content(offer, LIMITS)
     return {(fault.pointer, fault.code) for fault in caught.value.faults}
 
 
@@ -141,7 +142,7 @@ def test_a_step_runs_only_in_the_state_that_it_needs(status: LotStatus, needed: 
 
 
 def test_the_offer_of_these_tests_is_valid() -> None:
-    rules.check_content(OFFER, LIMITS)
+    content.check_content(OFFER, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_the_offer_of_these_tests_is_valid() -> None:
 def test_each_limit_holds_at_its_edge_and_refuses_beyond_it(
     at_the_edge: dict[str, Any], beyond: dict[str, Any], fault: tuple[str, str]
 ) -> None:
-    rules.check_content(replace(OFFER, **at_the_edge), LIMITS)
+    content.check_content(replace(OFFER, **at_the_edge), LIMITS)
     assert codes(replace(OFFER, **beyond)) == {fault}
 
 

@@ -77,7 +77,7 @@ class Scene:
     buyer: Council
 
     def cancel(self, lot: Lot) -> Act:
-        return self.buyer.second_approver, f"/v1/lots/{lot.id}/cancel", REASON
+        return self.buyer.second_approver, f"/v1/lots/{lot.id}/cancel", {"reason_code": "need_changed", **REASON}
 
     def terminate(self, contract: Contract) -> Act:
         return self.buyer.approver, f"/v1/contracts/{contract.id}/terminate", REASON

@@ -15,6 +15,7 @@ from msgspec import Meta
 from procure.awards.models import Award
 from procure.bids.models import Bid
 from procure.kit.fields import Currency, Digest, Instant, ItemKey, Line, Name, Paragraph, Reference
+from procure.lots import choices
 from procure.lots.models import AcceptanceCriteria, Lot
 from procure.organisations.models import Organisation
 from procure.outcomes.models import Outcome
@@ -82,10 +83,18 @@ class AgreedDeliverable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DocumentTerms(msgspec.Struct, frozen=True):
-    """The short form of contract, in the version that publication froze."""
+    """The short form of contract, in the version that publication froze.
+
+    `choices` are the lot's own, and go before what the text says of the same.
+    """
 
     version: Name
     text: Annotated[str, Meta(max_length=200_000)]
+    choices: Annotated[list[Line], Meta(max_length=10)]
+
+    @classmethod
+    def of(cls, lot: Lot, text: str) -> "DocumentTerms":
+        return cls(lot.policy.terms_version, text, [choices.IP[lot.ip], choices.REMOTE[lot.remote]])
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):

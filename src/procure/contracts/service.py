@@ -275,7 +275,6 @@ async def _document(
     follows: Contract | None,
 ) -> ContractDocument:
     outcome, lot, award = under
-    version = lot.policy.terms_version
     reference_number = await db.scalar(reference_numbers)
     return ContractDocument(
         reference=f"CON-{now.year}-{reference_number:06d}",
@@ -293,7 +292,7 @@ async def _document(
         further_iterations=lot.further_iterations,
         further_ceiling=lot.further_ceiling,
         calendar=calendar,
-        terms=documents.DocumentTerms(version, await terms_text(db, version)),
+        terms=documents.DocumentTerms.of(lot, await terms_text(db, lot.policy.terms_version)),
     )
 
 

@@ -53,6 +53,12 @@ def nearest(written: str) -> list[CpvCode]:
     return [CpvCode.of(_book()[one]) for one in shared[:NEAREST]]
 
 
+def said_unknown(written: str) -> str:
+    """What to tell who gave a code that there is not."""
+    near = ", ".join(f"{one.written} ({one.name})" for one in nearest(written))
+    return f"There is no CPV code {written}; near it are {near}. `GET /v1/cpv` finds others."
+
+
 def find(written: str) -> CpvView:
     """The code with those above and below; raises CpvNotFound."""
     code = canonical(written)

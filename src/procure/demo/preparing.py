@@ -89,7 +89,7 @@ async def _set_calendar(scene: Scene, who: Seat, path: str, lot: LotPlan, when: 
 
 async def cancel_lot(scene: Scene, published: Document) -> None:
     """An approver ends the lot while it is open; what it committed returns."""
-    reason = {"reason": "Made up: the need has gone."}
+    reason = {"reason_code": "need_changed", "reason": "Made up: the need has gone."}
     await scene.api.post(scene.council.approver, f"/v1/lots/{published['id']}/cancel", reason)
     scene.book.lots[-1].has_ended = True
     scene.tell(f"{published['reference']} cancelled")

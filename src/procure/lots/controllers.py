@@ -22,7 +22,17 @@ from procure.lots.errors import (
     WindowTooShort,
 )
 from procure.lots.rules import LotStatus, Phase
-from procure.lots.schemas import Cancellation, LotDraft, LotPatch, LotSummary, LotView, Notice
+from procure.lots.schemas import (
+    Cancellation,
+    DraftWithdrawal,
+    LotChoices,
+    LotCopy,
+    LotDraft,
+    LotPatch,
+    LotSummary,
+    LotView,
+    Notice,
+)
 from procure.outcomes.errors import EnvelopeExceeded, EstimateExceeded, OutcomeNotActive, OutcomeNotFound
 from procure.policy.errors import NoPolicyInForce
 from procure.vault.keys import Opener
@@ -87,9 +97,43 @@ class LotController(Controller):
         **requires(Scope.LOTS_WRITE),
     )
     async def draft(self, db: Db, actor: Caller, data: JSONBody[LotDraft]) -> LotView:
-        """Draft the next lot of an active outcome. What is too long, too big or too vague is refused, all faults at once."""
+        """Draft the next lot of an outcome, or the outcome and its first lot at once.
+
+        Four fields say what is bought; the rest is worked out from policy where it is left out. What is too long, too big or too vague is
+        refused, all faults at once.
+        """
         lot = await service.draft(db, actor, data)
         return LotView.of(lot, await clock.now(db))
+
+    @post(
+        "/{lot_id:uuid}/copy",
+        operation_id="copyLot",
+        summary="Draft a lot like an earlier one",
+        responses=problems(LotNotFound, OutcomeNotFound, OutcomeNotActive, NoPolicyInForce, LotInvalid),
+        **requires(Scope.LOTS_WRITE, seen="lot"),
+    )
+    async def copy(
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[LotCopy]
+    ) -> LotView:
+        """A new draft with the content of any lot of your own, whatever became of it, under its outcome or another one of yours.
+
+        Its calendar is worked out from today on, what is due keeps its distance from the start.
+        """
+        lot = await service.copy(db, actor, lot_id, data, seen=seen)
+        return LotView.of(lot, await clock.now(db))
+
+    @get(
+        "/choices",
+        operation_id="getLotChoices",
+        summary="Read what a lot may choose",
+        responses=problems(),
+        **public(),
+    )
+    async def choices(self, seen: AsSeen) -> LotChoices:
+        """Phases and what each expects, where the work is done, whose the results are, regions, reasons to cancel: each in a sentence."""
+        found = LotChoices.all()
+        seen.check(found.etag)
+        return found
 
     @patch(
         "/{lot_id:uuid}",
@@ -101,7 +145,7 @@ class LotController(Controller):
     async def revise(
         self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[LotPatch]
     ) -> LotView:
-        """Change fields of a draft. Whoever edits a lot has prepared it and can't publish it."""
+        """Change fields of a draft; null has policy work a field out again. Whoever edits a lot has prepared it and can't publish it."""
         lot = await service.revise(db, actor, lot_id, data, seen=seen)
         return LotView.of(lot, await clock.now(db))
 
@@ -151,16 +195,34 @@ class LotController(Controller):
         return LotView.of(lot, await clock.now(db))
 
     @post(
+        "/{lot_id:uuid}/withdraw",
+        operation_id="withdrawLot",
+        summary="Withdraw a draft",
+        status_code=200,
+        responses=problems(LotNotFound, LotNotDraft),
+        **requires(Scope.LOTS_WRITE, seen="lot"),
+    )
+    async def withdraw(
+        self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[DraftWithdrawal]
+    ) -> LotView:
+        """Take a draft back. Nobody has seen it yet, so no second person is needed; it ends `cancelled`."""
+        lot = await service.withdraw(db, actor, lot_id, data.reason, seen=seen)
+        return LotView.of(lot, await clock.now(db))
+
+    @post(
         "/{lot_id:uuid}/cancel",
         operation_id="cancelLot",
         summary="Cancel a lot",
         status_code=200,
-        responses=problems(LotNotFound, PersonNeeded, SamePerson, LotNotCancellable),
+        responses=problems(LotNotFound, PersonNeeded, SamePerson, LotNotCancellable, LotInvalid),
         **requires(Scope.LOTS_CANCEL, seen="lot"),
     )
     async def cancel(
         self, db: Db, actor: Caller, seen: AsSeen, lot_id: FromPath[UUID], data: JSONBody[Cancellation]
     ) -> LotView:
-        """End a lot without a contract, any time before signature; the reason is public."""
-        lot = await service.cancel(db, actor, lot_id, data.reason, seen=seen)
+        """End a lot without a contract, any time before signature; the reason is public.
+
+        Not every reason fits every state: of bids that nobody has read none is unsuitable.
+        """
+        lot = await service.cancel(db, actor, lot_id, data.reason, data.reason_code, seen=seen)
         return LotView.of(lot, await clock.now(db))

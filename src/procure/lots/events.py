@@ -8,6 +8,7 @@ from procure.journal.events import Event, Told
 from procure.kit.fields import (
     Amount,
     Count,
+    Cpv,
     Currency,
     Everything,
     FieldNames,
@@ -19,13 +20,13 @@ from procure.kit.fields import (
     Name,
     Reference,
 )
-from procure.lots.models import Criterion, Deliverable, Lot
-from procure.lots.rules import LotStatus, Phase
+from procure.lots.models import Criterion, Deliverable, Lot, Place
+from procure.lots.rules import CancelReason, Ip, LotStatus, Phase, Remote
 from procure.policy.rules import Band
 
 
 class LotDrafted(Event, frozen=True, kw_only=True):
-    """An officer drafted a lot under an outcome."""
+    """An officer drafted a lot under an outcome, anew or as a copy of an earlier one."""
 
     type: ClassVar[str] = "lot.drafted"
     object_type: ClassVar[str] = "lot"
@@ -34,6 +35,7 @@ class LotDrafted(Event, frozen=True, kw_only=True):
     reference: Reference
     outcome_id: UUID
     title: Line
+    copied_from_id: UUID | None
 
 
 class LotRevised(Event, frozen=True, kw_only=True):
@@ -73,6 +75,12 @@ class LotPublished(Event, frozen=True, kw_only=True):
     band: Band
     deliverables: Everything[Deliverable]
     criteria: Everything[Criterion]
+    cpv: Cpv | None
+    cpv_additional: Everything[Cpv]
+    place: Place
+    skills: Everything[Name]
+    remote: Remote
+    ip: Ip
     starts_on: date
     duration_days: Count
     ceiling: Amount
@@ -97,6 +105,12 @@ class LotPublished(Event, frozen=True, kw_only=True):
             band=lot.band,
             deliverables=lot.deliverables,
             criteria=lot.criteria,
+            cpv=lot.cpv,
+            cpv_additional=lot.cpv_additional,
+            place=lot.place,
+            skills=lot.skills,
+            remote=lot.remote,
+            ip=lot.ip,
             starts_on=lot.starts_on,
             duration_days=lot.duration_days,
             ceiling=f"{lot.ceiling:f}",
@@ -127,4 +141,15 @@ class LotCancelled(Event, frozen=True, kw_only=True):
     object_type: ClassVar[str] = "lot"
     told: ClassVar[tuple[Told, ...]] = (Told.BUYER, Told.EVERYBODY)
 
+    reason_code: CancelReason
     reason: Grounds
+
+
+class LotWithdrawn(Event, frozen=True, kw_only=True):
+    """An officer took a draft back before anybody had approved it."""
+
+    type: ClassVar[str] = "lot.withdrawn"
+    object_type: ClassVar[str] = "lot"
+    told: ClassVar[tuple[Told, ...]] = (Told.BUYER,)
+
+    reason: Grounds | None

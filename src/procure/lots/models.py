@@ -25,7 +25,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 from procure.kit.clock import app_now
 from procure.kit.db import Base, Structs, Versioned
 from procure.kit.fields import ItemKey, Line, Name
-from procure.lots.rules import NEXT, CriterionKind, LotStatus, Offer, Phase, Pricing, Route
+from procure.lots.content import Offer
+from procure.lots.defaults import Defaults
+from procure.lots.rules import (
+    NEXT,
+    CancelReason,
+    CriterionKind,
+    Ip,
+    LotStatus,
+    Phase,
+    Pricing,
+    Region,
+    Remote,
+    Route,
+)
+from procure.organisations.rules import Nation
 from procure.policy.rules import Band, Policy
 
 reference_numbers = Sequence("lot_references", metadata=Base.metadata)
@@ -53,6 +67,28 @@ class Criterion(msgspec.Struct, frozen=True):
     minimum_score: int | None = None
 
 
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the work is wanted: the nation (ISO 3166-2), a region of it (ITL, level 1), and a town or address in words."""
+
+    nation: Nation
+    region: Region | None = None
+    locality: Line | None = None
+
+
+class LotDefaults(Base):
+    """What drafts get where they say nothing: the platform's row (no organisation), or a buyer's own, from a day on. None is edited."""
+
+    __tablename__ = "lot_defaults"
+    __table_args__ = (
+        Index("uq_lot_defaults", "organisation_id", "valid_from", unique=True, postgresql_nulls_not_distinct=True),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organisation_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"))
+    valid_from: Mapped[date]
+    defaults: Mapped[Defaults] = mapped_column(Structs(Defaults))
+
+
 class Lot(Versioned, Base):
     """One small competition. Deliverables and criteria are documents in the row: published, they never change."""
 
@@ -75,6 +111,7 @@ class Lot(Versioned, Base):
     buyer_name: Mapped[str]
     iteration: Mapped[int]
     follows_id: Mapped[UUID | None] = mapped_column(ForeignKey("lots.id"))
+    copied_from_id: Mapped[UUID | None] = mapped_column(ForeignKey("lots.id"))
     status: Mapped[LotStatus] = mapped_column(default=LotStatus.DRAFT)
     title: Mapped[str]
     phase: Mapped[Phase]
@@ -84,6 +121,12 @@ class Lot(Versioned, Base):
     deliverables: Mapped[list[Deliverable]] = mapped_column(Structs(list[Deliverable]))
     criteria: Mapped[list[Criterion]] = mapped_column(Structs(list[Criterion]))
     measure_ids: Mapped[list[UUID]]
+    cpv: Mapped[str | None]
+    cpv_additional: Mapped[list[str]]
+    place: Mapped[Place] = mapped_column(Structs(Place))
+    skills: Mapped[list[str]]
+    remote: Mapped[Remote]
+    ip: Mapped[Ip]
     starts_on: Mapped[date]
     duration_days: Mapped[int]
     ceiling: Mapped[Decimal]
@@ -104,6 +147,8 @@ class Lot(Versioned, Base):
     key_scheme: Mapped[str | None]
     public_key: Mapped[bytes | None]
     key_signature: Mapped[bytes | None]
+    #: The fields that policy worked out since nobody gave them: they are worked out anew at each edit.
+    derived: Mapped[list[str]]
     prepared_by: Mapped[list[UUID]]
     published_by: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id"))
     published_at: Mapped[datetime | None]
@@ -111,6 +156,8 @@ class Lot(Versioned, Base):
     publication_digest: Mapped[bytes | None]
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None]
+    #: Of a lot that was cancelled.
+    end_reason_code: Mapped[CancelReason | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
     def move_to(self, status: LotStatus) -> None:
@@ -135,6 +182,11 @@ class Lot(Versioned, Base):
             enquiries_close_at=self.enquiries_close_at,
             closes_at=self.closes_at,
             validity_days=self.validity_days,
+            cpv=self.cpv,
+            cpv_additional=self.cpv_additional,
+            nation=self.place.nation,
+            region=self.place.region,
+            skills=self.skills,
         )
 
     @property

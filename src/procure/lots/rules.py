@@ -1,9 +1,7 @@
 """A lot's statuses, what may follow what, and the predicates that decide; all over plain values and `now`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
@@ -18,8 +16,11 @@ from procure.lots.errors import (
     NoticeMissing,
     WindowTooShort,
 )
-from procure.policy.rules import Limits, Policy
-from procure.policy.working_days import ZONE, local_day
+from procure.organisations.rules import Nation
+from procure.outcomes.errors import OutcomeNotActive
+from procure.outcomes.rules import ENDED, OutcomeStatus
+from procure.policy.rules import Policy
+from procure.policy.working_days import ZONE
 
 
 class LotStatus(StrEnum):
@@ -47,15 +48,6 @@ NEXT: dict[LotStatus, frozenset[LotStatus]] = {
 }
 
 
-class Phase(StrEnum):
-    """Where in the double diamond the work lies."""
-
-    DISCOVER = "discover"
-    DEFINE = "define"
-    DEVELOP = "develop"
-    DELIVER = "deliver"
-
-
 class Route(StrEnum):
     """How suppliers come to the lot."""
 
@@ -74,32 +66,76 @@ class CriterionKind(StrEnum):
     SOCIAL_VALUE = "social_value"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What `check_content` judges: a lot's content as plain values. Amounts are net."""
+class Phase(StrEnum):
+    """Where in the double diamond the work lies."""
 
-    title: str
-    brief: str
-    starts_on: date
-    duration_days: int
-    ceiling: Decimal
-    currency: str
-    further_iterations: int
-    further_ceiling: Decimal
-    deliverables: Sequence[tuple[str, date, Sequence[str]]]
-    criteria: Sequence[tuple[str, CriterionKind, int]]
-    enquiries_close_at: datetime
-    closes_at: datetime
-    validity_days: int
+    DISCOVER = "discover"
+    DEFINE = "define"
+    DEVELOP = "develop"
+    DELIVER = "deliver"
 
-    @property
-    def estimate(self) -> Decimal:
-        """The most this lot could come to: its ceiling and every announced further iteration."""
-        return self.ceiling + self.further_iterations * self.further_ceiling
 
-    @property
-    def ends_on(self) -> date:
-        return self.starts_on + timedelta(days=self.duration_days)
+class Remote(StrEnum):
+    """Where the people who do the work are."""
+
+    REMOTE = "remote"
+    HYBRID = "hybrid"
+    ON_SITE = "on_site"
+
+
+class Ip(StrEnum):
+    """Whose what is made for the lot will be."""
+
+    BUYER_OWNS = "buyer_owns"
+    BUYER_PUBLISHES = "buyer_publishes"
+    SUPPLIER_OWNS_OPEN_LICENCE = "supplier_owns_open_licence"
+    SUPPLIER_OWNS_LICENSED = "supplier_owns_licensed"
+
+
+class CancelReason(StrEnum):
+    """Why a lot ends without a contract, as a choice; the words stand beside it."""
+
+    NEED_CHANGED = "need_changed"
+    BUDGET_WITHDRAWN = "budget_withdrawn"
+    NO_SUITABLE_BIDS = "no_suitable_bids"
+    DOCUMENTS_WRONG = "documents_wrong"
+    CHALLENGED = "challenged"
+    OTHER = "other"
+
+
+class Region(StrEnum):
+    """A region of the United Kingdom, by its code of the International Territorial Levels, level 1 (Office for National Statistics)."""
+
+    NORTH_EAST = "TLC"
+    NORTH_WEST = "TLD"
+    YORKSHIRE = "TLE"
+    EAST_MIDLANDS = "TLF"
+    WEST_MIDLANDS = "TLG"
+    EAST = "TLH"
+    LONDON = "TLI"
+    SOUTH_EAST = "TLJ"
+    SOUTH_WEST = "TLK"
+    WALES = "TLL"
+    SCOTLAND = "TLM"
+    NORTHERN_IRELAND = "TLN"
+
+
+_OWN_REGION = {
+    Nation.WALES: Region.WALES,
+    Nation.SCOTLAND: Region.SCOTLAND,
+    Nation.NORTHERN_IRELAND: Region.NORTHERN_IRELAND,
+}
+
+
+def region_of(nation: Nation) -> Region | None:
+    """The region that is the whole of a nation; England has nine."""
+    return _OWN_REGION.get(nation)
+
+
+def lies_in(region: Region, nation: Nation) -> bool:
+    """Whether the region is one of the nation's."""
+    own = _OWN_REGION.get(nation)
+    return region is own if own else region not in _OWN_REGION.values()
 
 
 def has_closed(closes_at: datetime, now: datetime) -> bool:
@@ -115,135 +151,41 @@ def status_at(status: LotStatus, closes_at: datetime, now: datetime) -> LotStatu
     return LotStatus.CLOSED if status is LotStatus.PUBLISHED and has_closed(closes_at, now) else status
 
 
-def check_content(offer: Offer, limits: Limits) -> None:
-    """Refuse what is long, big, vague or contradicts itself; raises LotInvalid with every fault."""
-    faults = Faults()
-    _check_size(faults, offer, limits)
-    _check_words(faults, offer, limits)
-    _check_calendar(faults, offer, limits)
-    _check_deliverables(faults, offer, limits)
-    _check_criteria(faults, offer.criteria)
-    faults.raise_any(LotInvalid)
-
-
-def _check_size(faults: Faults, offer: Offer, limits: Limits) -> None:
-    days, ceiling = limits.duration_days_max, limits.ceiling_max
-    faults.unless(
-        offer.duration_days <= days,
-        "/duration_days",
-        "time-box-too-long",
-        f"A time-box is at most {days} days; buy less.",
-    )
-    faults.unless(offer.ceiling > 0, "/ceiling/amount", "ceiling-zero", "The ceiling must be more than nothing.")
-    faults.unless(
-        offer.ceiling <= ceiling, "/ceiling/amount", "ceiling-too-high", f"A lot's ceiling is at most {ceiling:f} net."
-    )
-    faults.unless(offer.currency == "GBP", "/ceiling/currency", "currency", "The only currency here is GBP.")
-    _check_further(faults, offer, limits)
-
-
-def _check_further(faults: Faults, offer: Offer, limits: Limits) -> None:
-    count, ceiling = limits.further_iterations_max, limits.ceiling_max
-    at = "/further_iterations"
-    faults.unless(
-        offer.further_iterations <= count, f"{at}/count", "too-many-iterations", f"At most {count} further iterations."
-    )
-    faults.unless(
-        offer.further_ceiling <= ceiling,
-        f"{at}/ceiling/amount",
-        "ceiling-too-high",
-        f"Each is at most {ceiling:f} net.",
-    )
-    faults.unless(
-        (offer.further_iterations > 0) == (offer.further_ceiling > 0),
-        at,
-        "iterations-and-ceiling",
-        "Further iterations and what each may cost at most are announced together.",
-    )
-
-
-def _check_words(faults: Faults, offer: Offer, limits: Limits) -> None:
-    words = len(offer.brief.split())
-    least, most = limits.brief_words_min, limits.brief_words_max
-    faults.unless(
-        len(offer.title) >= limits.title_letters_min, "/title", "vague", "The title is too short to say what is bought."
-    )
-    faults.unless(words >= least, "/brief", "vague", f"A brief has at least {least} words; this one has {words}.")
-    faults.unless(words <= most, "/brief", "brief-too-long", f"A brief has at most {most} words; this one has {words}.")
-
-
-def _check_calendar(faults: Faults, offer: Offer, limits: Limits) -> None:
-    faults.unless(
-        offer.enquiries_close_at <= offer.closes_at,
-        "/enquiries_close_at",
-        "enquiries-after-close",
-        "Enquiries close no later than the lot.",
-    )
-    faults.unless(
-        local_day(offer.closes_at) < offer.starts_on,
-        "/starts_on",
-        "starts-before-close",
-        "Work starts after the lot closes.",
-    )
-    least = limits.tender_validity_days_min
-    faults.unless(
-        offer.validity_days >= least,
-        "/validity_days",
-        "validity-too-short",
-        f"Bids stay valid for at least {least} days.",
-    )
-
-
-def _check_deliverables(faults: Faults, offer: Offer, limits: Limits) -> None:
-    most = limits.deliverables_max
-    faults.unless(
-        len(offer.deliverables) <= most,
-        "/deliverables",
-        "too-many-deliverables",
-        f"At most {most} deliverables; buy less.",
-    )
-    for index, (_, due_on, criteria) in enumerate(offer.deliverables):
-        at = f"/deliverables/{index}"
-        faults.unless(
-            offer.starts_on <= due_on <= offer.ends_on,
-            f"{at}/due_on",
-            "outside-time-box",
-            "It is due within the time-box.",
-        )
-        for place, criterion in enumerate(criteria):
-            faults.unless(
-                len(criterion.split()) >= limits.criterion_words_min,
-                f"{at}/acceptance_criteria/{place}",
-                "vague",
-                f"Say in at least {limits.criterion_words_min} words what will be accepted.",
-            )
-
-
-def _check_criteria(faults: Faults, criteria: Sequence[tuple[str, CriterionKind, int]]) -> None:
-    weights = sum(weight for _, _, weight in criteria)
-    kinds = [kind for _, kind, _ in criteria]
-    names = [name for name, _, _ in criteria]
-    faults.unless(weights == 100, "/criteria", "weights", f"Weights sum to 100; these sum to {weights}.")
-    faults.unless(CriterionKind.QUALITY in kinds, "/criteria", "no-quality", "At least one criterion is quality.")
-    faults.unless(kinds.count(CriterionKind.PRICE) <= 1, "/criteria", "prices", "Price is scored once.")
-    faults.unless(len(set(names)) == len(names), "/criteria", "repeated", "Each criterion has a name of its own.")
-
-
 def check_draft(status: LotStatus) -> None:
     if status is not LotStatus.DRAFT:
-        raise LotNotDraft(f"The lot is {status}; only a draft can be edited or published.")
+        raise LotNotDraft(f"The lot is {status}; only a draft can be edited, withdrawn or published.")
+
+
+def check_outcome_open(status: OutcomeStatus) -> None:
+    """A lot is drafted under an outcome that may still be worked for; it opens once that is active."""
+    if status in ENDED:
+        raise OutcomeNotActive(
+            f"The outcome has ended: {status}. A lot is drafted under one that is a draft or active."
+        )
 
 
 def check_publishable(
     policy: Policy, *, closes_at: datetime, enquiries_close_at: datetime, notice_at: datetime | None, now: datetime
 ) -> None:
     """The band's notice is recorded, and its whole window lies between now (or the notice, if later) and `closes_at`."""
+    check_notice_recorded(policy, notice_at)
+    check_window(policy, closes_at, notice_at, now)
+    check_enquiry_window(enquiries_close_at, now)
+
+
+def check_notice_recorded(policy: Policy, notice_at: datetime | None) -> None:
     if policy.ceremony.notice_required and notice_at is None:
         raise NoticeMissing(f"A {policy.band} lot opens once the official notice's references are recorded.")
+
+
+def check_window(policy: Policy, closes_at: datetime, notice_at: datetime | None, now: datetime) -> None:
     earliest = policy.earliest_close(max(now, notice_at) if notice_at else now)
     if closes_at < earliest:
         said = earliest.astimezone(ZONE).isoformat(timespec="minutes")
         raise WindowTooShort(f"Published now, a {policy.band} lot may close at {said} at the earliest.")
+
+
+def check_enquiry_window(enquiries_close_at: datetime, now: datetime) -> None:
     if enquiries_close_at <= now:
         raise WindowTooShort("Enquiries would be closed before anyone could ask.")
 
@@ -272,6 +214,30 @@ def check_closed(status: LotStatus, closes_at: datetime, now: datetime) -> None:
 def check_cancellable(status: LotStatus) -> None:
     if LotStatus.CANCELLED not in NEXT[status]:
         raise LotNotCancellable(f"The lot is {status}; it can't be cancelled any more.")
+
+
+#: Which reasons there can be, by the status as it is now: of bids nobody has read none is unsuitable, and an award says that one is.
+_BEFORE_BIDS = frozenset(CancelReason) - {CancelReason.NO_SUITABLE_BIDS}
+CANCEL_REASONS: Mapping[LotStatus, frozenset[CancelReason]] = {
+    LotStatus.DRAFT: _BEFORE_BIDS - {CancelReason.CHALLENGED},
+    LotStatus.PUBLISHED: _BEFORE_BIDS,
+    LotStatus.CLOSED: _BEFORE_BIDS,
+    LotStatus.EVALUATING: frozenset(CancelReason),
+    LotStatus.AWARDED: _BEFORE_BIDS,
+}
+
+
+def check_cancel_reason(status: LotStatus, reason: CancelReason) -> None:
+    """`status` as of now, of a lot that can be cancelled."""
+    taken = CANCEL_REASONS[status]
+    faults = Faults()
+    faults.unless(
+        reason in taken,
+        "/reason_code",
+        "not-in-this-state",
+        f"A lot that is {status} is cancelled for one of: {', '.join(one for one in CancelReason if one in taken)}.",
+    )
+    faults.raise_any(LotInvalid)
 
 
 def check_notice(notice_at: datetime, now: datetime) -> None:

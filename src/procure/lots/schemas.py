@@ -1,20 +1,34 @@
 """What is sent and answered about lots."""
 
 from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from procure.kit.etags import tag_of
-from procure.kit.fields import Instant, KeyId, Line, Markdown, Name, Paragraph, Reference
+from procure.kit.etags import TaggedByContent, tag_of
+from procure.kit.fields import Cpv, CpvGiven, Instant, KeyId, Line, Markdown, Name, Paragraph, Reference
 from procure.kit.money import Money
-from procure.lots.models import AcceptanceCriteria, Criterion, Deliverable, Lot
-from procure.lots.rules import CriterionKind, LotStatus, Phase, Pricing, Route, status_at
+from procure.lots import choices
+from procure.lots.models import AcceptanceCriteria, Criterion, Deliverable, Lot, Place
+from procure.lots.rules import (
+    CancelReason,
+    CriterionKind,
+    Ip,
+    LotStatus,
+    Phase,
+    Pricing,
+    Remote,
+    Route,
+    status_at,
+)
 from procure.organisations.schemas import Party
+from procure.outcomes.schemas import OutcomeDraft
 from procure.policy.rules import Band, Policy
 
 Days = Annotated[int, Meta(ge=1, le=3650)]
@@ -23,11 +37,14 @@ Score = Annotated[int, Meta(ge=1, le=5)]
 
 
 class DeliverableDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A piece of work and what it will be accepted by. It gets its id (D1, D2 …) from its place in the list."""
+    """A piece of work and what it will be accepted by. It gets its id (D1, D2 …) from its place in the list.
+
+    Without `due_on` it is due at the end of the time-box, and stays so when that moves.
+    """
 
     title: Line
-    due_on: date
     acceptance_criteria: AcceptanceCriteria
+    due_on: date | None = None
 
 
 class CriterionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +66,8 @@ class FurtherIterations(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 Deliverables = Annotated[list[DeliverableDraft], Meta(min_length=1, max_length=100)]
 Criteria = Annotated[list[CriterionDraft], Meta(min_length=1, max_length=20)]
 MeasureIds = Annotated[list[UUID], Meta(min_length=1, max_length=20)]
+Codes = Annotated[list[CpvGiven], Meta(max_length=5)]
+Skills = Annotated[list[Name], Meta(max_length=10)]
 Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=100)]
 
 _EXAMPLE = {
@@ -82,53 +101,92 @@ _EXAMPLE = {
         {"name": "Local skills", "kind": "social_value", "weight": 10},
     ],
     "route": "open",
+    "cpv": "72221000",
+    "cpv_additional": ["79311000"],
+    "place": {"nation": "GB-ENG", "region": "TLF", "locality": "Testshire County Hall"},
+    "skills": ["User research", "Service design"],
+    "remote": "hybrid",
+    "ip": "buyer_publishes",
     "enquiries_close_at": "2026-12-04T12:00:00Z",
     "closes_at": "2026-12-08T12:00:00Z",
 }
 
 
 class LotDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A lot to be drafted under an active outcome. `ceiling` is net; `validity_days` is how long bids stay valid."""
+    """A lot to be drafted: under an outcome that there is (`outcome_id`), or with the need itself (`outcome`), written down with it.
+
+    `ceiling` is net. What is left out or null policy works out: all measures of the outcome, a calendar that can be kept from today on,
+    the criteria of the template, the outcome's CPV code, the buyer's nation; `GET /v1/lots/{id}/checks` names these fields in `derived`.
+    """
 
     EXAMPLE: ClassVar[object] = _EXAMPLE
 
-    outcome_id: UUID
     title: Line
-    phase: Phase
     brief: Markdown
     deliverables: Deliverables
-    measure_ids: MeasureIds
-    starts_on: date
-    duration_days: Days
     ceiling: Money
-    criteria: Criteria
-    enquiries_close_at: Instant
-    closes_at: Instant
-    further_iterations: FurtherIterations = FurtherIterations(0, Money("0.00", "GBP"))
+    outcome_id: UUID | None = None
+    outcome: OutcomeDraft | None = None
+    phase: Phase | None = None
+    measure_ids: MeasureIds | None = None
+    starts_on: date | None = None
+    duration_days: Days | None = None
+    criteria: Criteria | None = None
+    enquiries_close_at: Instant | None = None
+    closes_at: Instant | None = None
+    further_iterations: FurtherIterations | None = None
+    validity_days: Days | None = None
+    cpv: CpvGiven | None = None
+    cpv_additional: Codes | None = None
+    place: Place | None = None
+    skills: Skills | None = None
+    remote: Remote | None = None
+    ip: Ip | None = None
     route: Route = Route.OPEN
     pricing: Pricing = Pricing.FIXED
-    validity_days: Days = 60
     follows_id: UUID | None = None
 
 
 class LotPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What changes in a draft; a field left out stays as it is, a list is replaced whole."""
+    """What changes in a draft; a field left out stays as it is, a list is replaced whole, and null has policy work the field out again.
+
+    What policy has worked out is worked out anew with each edit, from what stands beside it then.
+    """
 
     EXAMPLE: ClassVar[object] = {"title": "Find out where changes wait, and why", "validity_days": 90}
 
     title: Line | UnsetType = UNSET
-    phase: Phase | UnsetType = UNSET
     brief: Markdown | UnsetType = UNSET
     deliverables: Deliverables | UnsetType = UNSET
-    measure_ids: MeasureIds | UnsetType = UNSET
-    starts_on: date | UnsetType = UNSET
-    duration_days: Days | UnsetType = UNSET
     ceiling: Money | UnsetType = UNSET
-    criteria: Criteria | UnsetType = UNSET
-    enquiries_close_at: Instant | UnsetType = UNSET
-    closes_at: Instant | UnsetType = UNSET
-    further_iterations: FurtherIterations | UnsetType = UNSET
-    validity_days: Days | UnsetType = UNSET
+    phase: Phase | UnsetType | None = UNSET
+    measure_ids: MeasureIds | UnsetType | None = UNSET
+    starts_on: date | UnsetType | None = UNSET
+    duration_days: Days | UnsetType | None = UNSET
+    criteria: Criteria | UnsetType | None = UNSET
+    enquiries_close_at: Instant | UnsetType | None = UNSET
+    closes_at: Instant | UnsetType | None = UNSET
+    further_iterations: FurtherIterations | UnsetType | None = UNSET
+    validity_days: Days | UnsetType | None = UNSET
+    cpv: CpvGiven | UnsetType | None = UNSET
+    cpv_additional: Codes | UnsetType | None = UNSET
+    place: Place | UnsetType | None = UNSET
+    skills: Skills | UnsetType | None = UNSET
+    remote: Remote | UnsetType | None = UNSET
+    ip: Ip | UnsetType | None = UNSET
+
+
+#: The fields of a draft's own content, which can be edited.
+CONTENT = LotPatch.__struct_fields__
+
+
+class LotCopy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the copy goes, and what it is called. Left out or null: the lot's own outcome, the lot's own title."""
+
+    EXAMPLE: ClassVar[object] = {"title": "Find out why changes wait, in the second district"}
+
+    outcome_id: UUID | None = None
+    title: Line | None = None
 
 
 class Notice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,11 +204,23 @@ class Notice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a lot is cancelled; published."""
+    """Why a lot is cancelled, as a choice and in words; both are published."""
 
-    EXAMPLE: ClassVar[object] = {"reason": "The need has gone: the form was withdrawn."}
+    EXAMPLE: ClassVar[object] = {
+        "reason_code": "need_changed",
+        "reason": "The need has gone: the form was withdrawn.",
+    }
 
+    reason_code: CancelReason
     reason: Paragraph
+
+
+class DraftWithdrawal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a draft is withdrawn, if there is anything to say."""
+
+    EXAMPLE: ClassVar[object] = {"reason": "Drafted twice."}
+
+    reason: Paragraph | None = None
 
 
 class LotKeyView(msgspec.Struct, frozen=True):
@@ -171,6 +241,7 @@ class LotView(msgspec.Struct, frozen=True, kw_only=True):
     buyer: Party
     iteration: int
     follows_id: UUID | None
+    copied_from_id: UUID | None
     status: LotStatus
     title: Line
     phase: Phase
@@ -180,6 +251,12 @@ class LotView(msgspec.Struct, frozen=True, kw_only=True):
     deliverables: Annotated[list[Deliverable], Meta(max_length=100)]
     criteria: Annotated[list[Criterion], Meta(max_length=20)]
     measure_ids: Annotated[list[UUID], Meta(max_length=20)]
+    cpv: Cpv | None
+    cpv_additional: Annotated[list[Cpv], Meta(max_length=5)]
+    place: Place
+    skills: Annotated[list[Name], Meta(max_length=10)]
+    remote: Remote
+    ip: Ip
     starts_on: date
     duration_days: int
     ceiling: Money
@@ -195,6 +272,7 @@ class LotView(msgspec.Struct, frozen=True, kw_only=True):
     published_at: Instant | None
     ended_at: Instant | None
     end_reason: Paragraph | None
+    end_reason_code: CancelReason | None
     created_at: Instant
     version: int
 
@@ -210,6 +288,7 @@ class LotView(msgspec.Struct, frozen=True, kw_only=True):
             buyer=Party(row.buyer_id, row.buyer_name),
             iteration=row.iteration,
             follows_id=row.follows_id,
+            copied_from_id=row.copied_from_id,
             status=status_at(row.status, row.closes_at, now),
             title=row.title,
             phase=row.phase,
@@ -219,6 +298,12 @@ class LotView(msgspec.Struct, frozen=True, kw_only=True):
             deliverables=row.deliverables,
             criteria=row.criteria,
             measure_ids=row.measure_ids,
+            cpv=row.cpv,
+            cpv_additional=row.cpv_additional,
+            place=row.place,
+            skills=row.skills,
+            remote=row.remote,
+            ip=row.ip,
             starts_on=row.starts_on,
             duration_days=row.duration_days,
             ceiling=money(row.ceiling),
@@ -234,6 +319,7 @@ class LotView(msgspec.Struct, frozen=True, kw_only=True):
             published_at=row.published_at,
             ended_at=row.ended_at,
             end_reason=row.end_reason,
+            end_reason_code=row.end_reason_code,
             created_at=row.created_at,
             version=row.version,
         )
@@ -297,4 +383,47 @@ class LotSummary(msgspec.Struct, frozen=True, kw_only=True):
             ceiling=Money.of(row.ceiling, row.currency),
             closes_at=row.closes_at,
             created_at=row.created_at,
+        )
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One of several values, and what it means."""
+
+    value: Annotated[str, Meta(pattern=r"^[A-Za-z_]+$", max_length=40)]
+    said: Line
+
+
+class PhaseChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """A phase, and what it expects. A lot that is otherwise is warned by its checks, not refused."""
+
+    value: Phase
+    said: Line
+    days_usual_max: Days
+    deliverables_usual_max: Annotated[int, Meta(ge=1, le=100)]
+    measurable: bool
+
+
+Choices = Annotated[list[Choice], Meta(max_length=50)]
+
+
+class LotChoices(TaggedByContent, frozen=True, kw_only=True):
+    """What a lot may choose in a word, and what each choice means. `regions` are those of the International Territorial Levels, level 1."""
+
+    phases: Annotated[list[PhaseChoice], Meta(max_length=10)]
+    remote: Choices
+    ip: Choices
+    regions: Choices
+    cancel_reasons: Choices
+
+    @classmethod
+    def all(cls) -> "LotChoices":
+        def of(table: Mapping[Any, str]) -> list[Choice]:
+            return [Choice(value.value, said) for value, said in table.items()]
+
+        return cls(
+            phases=[PhaseChoice(value=phase, **asdict(said)) for phase, said in choices.PHASES.items()],
+            remote=of(choices.REMOTE),
+            ip=of(choices.IP),
+            regions=of(choices.REGIONS),
+            cancel_reasons=of(choices.CANCEL),
         )

@@ -3,15 +3,17 @@
 Each verb is one transaction that reads like the policy: lock, read the clock, judge, change, record.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from procure.cpv import service as cpv
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, Audience, auditors, within
 from procure.kit import clock
@@ -22,23 +24,27 @@ from procure.kit.db import exclude
 from procure.kit.errors import Faults
 from procure.kit.etags import UNCONDITIONAL, Seen
 from procure.kit.ids import new_id
-from procure.lots import rules
+from procure.kit.scopes import Scope, ScopeMissing
+from procure.lots import drafting, rules
+from procure.lots.content import check_new_dates, content_faults
 from procure.lots.errors import LotInvalid, LotNotDraft, LotNotFound
-from procure.lots.events import LotCancelled, LotDrafted, LotMoved, LotNoticeRecorded, LotPublished, LotRevised
-from procure.lots.models import Criterion, Deliverable, Lot, reference_numbers
-from procure.lots.rules import LotStatus
-from procure.lots.schemas import (
-    CriterionDraft,
-    DeliverableDraft,
-    FurtherIterations,
-    LotDraft,
-    LotPatch,
-    LotView,
-    Notice,
+from procure.lots.events import (
+    LotCancelled,
+    LotDrafted,
+    LotMoved,
+    LotNoticeRecorded,
+    LotPublished,
+    LotRevised,
+    LotWithdrawn,
 )
+from procure.lots.models import Lot, reference_numbers
+from procure.lots.rules import CancelReason, LotStatus
+from procure.lots.schemas import LotCopy, LotDraft, LotPatch, LotView, Notice
 from procure.outcomes import rules as outcome_rules
 from procure.outcomes import service as outcomes
+from procure.outcomes.errors import OutcomeInvalid
 from procure.outcomes.models import Measure, Outcome
+from procure.policy.rules import Policy
 from procure.policy.service import policy_for
 from procure.vault.keys import LotKey, Opener
 
@@ -93,87 +99,135 @@ def _found(lot: Lot | None) -> Lot:
 
 
 async def draft(db: AsyncSession, actor: Actor, data: LotDraft) -> Lot:
-    """Draft the next lot of an active outcome, judged by the policy in force now."""
-    outcome = await outcomes.lock_outcome(db, actor, data.outcome_id)
-    outcome_rules.check_active(outcome.status)
+    """Draft the next lot of an outcome that has not ended, or of a need that is written down with it, judged by the policy in force now."""
+    faults = Faults()
+    outcome = await _outcome_of(db, actor, data, faults)
     now = await clock.now(db)
-    _check_one_currency(data.further_iterations, data.ceiling.currency)
-    lot = await _new_lot(db, actor, outcome, data, now)
-    rules.check_content(lot.offer, lot.policy.limits)
-    await _check_references(db, outcome, lot)
+    if outcome is None:
+        await _refuse_all(db, actor, data, now, faults)
+    said = drafting.said_in(data)
+    drafting.check_one_currency(faults, data.further_iterations, data.ceiling.currency)
+    ground = await drafting.ground_under(db, outcome, now)
+    own = {"follows_id": data.follows_id, "route": data.route, "pricing": data.pricing}
+    return await _draft(db, actor, outcome, drafting.work_out(said, ground) | own, faults, written=said, now=now)
+
+
+async def _outcome_of(db: AsyncSession, actor: Actor, data: LotDraft, faults: Faults) -> Outcome | None:
+    """The lot's outcome, locked; none if a fault says why."""
+    if data.outcome_id is not None and data.outcome is None:
+        outcome = await outcomes.lock_outcome(db, actor, data.outcome_id)
+        rules.check_outcome_open(outcome.status)
+        return outcome
+    if data.outcome is None:
+        faults.add("/outcome_id", "required", "Say under which outcome it is, or write the need down in `outcome`.")
+        return None
+    if Scope.OUTCOMES_WRITE not in actor.scopes:
+        raise ScopeMissing(f"Writing an outcome down with its lot needs the scope {Scope.OUTCOMES_WRITE} too.")
+    if data.outcome_id is not None:
+        faults.add(
+            "/outcome", "one-of", "It is under `outcome_id`, or under the need in `outcome`: give one of the two."
+        )
+        return None
+    try:
+        return await outcomes.draft(db, actor, data.outcome)
+    except OutcomeInvalid as fact:
+        for fault in fact.faults:
+            faults.add(f"/outcome{fault.pointer}", fault.code, fault.message)
+        return None
+
+
+async def _refuse_all(db: AsyncSession, actor: Actor, data: LotDraft, now: datetime, faults: Faults) -> NoReturn:
+    """The faults of the outcome, and those of the lot's own content as well."""
+    assert actor.organisation_id is not None
+    ground = await drafting.ground_without(db, actor.organisation_id, data, now)
+    drafting.check_one_currency(faults, data.further_iterations, data.ceiling.currency)
+    lot = Lot(**drafting.work_out(drafting.said_in(data), ground))
+    faults.found += content_faults(lot.offer, ground.policy.limits).found
+    _check_codes(faults, lot)
+    faults.raise_as(LotInvalid)
+
+
+async def copy(db: AsyncSession, actor: Actor, lot_id: UUID, data: LotCopy, *, seen: Seen = UNCONDITIONAL) -> Lot:
+    """Draft a lot with the content of an earlier one of the buyer, under the same outcome or another one of the buyer."""
+    source = await find_own_lot(db, actor, lot_id)
+    await check_seen(db, seen, source)
+    outcome = await outcomes.lock_outcome(db, actor, data.outcome_id or source.outcome_id)
+    rules.check_outcome_open(outcome.status)
+    now = await clock.now(db)
+    said = drafting.copied(source, same_outcome=outcome.id == source.outcome_id)
+    said["title"] = data.title or source.title
+    made = drafting.work_out(said, await drafting.ground_under(db, outcome, now), drafting.due_days(source))
+    own = {"copied_from_id": source.id, "route": source.route, "pricing": source.pricing}
+    return await _draft(db, actor, outcome, made | own, Faults(), written={}, now=now)
+
+
+async def _draft(
+    db: AsyncSession,
+    actor: Actor,
+    outcome: Outcome,
+    made: Mapping[str, Any],
+    faults: Faults,
+    *,
+    written: Mapping[str, Any],
+    now: datetime,
+) -> Lot:
+    """The lot of these columns, judged and recorded; `written` are the fields that somebody has just given."""
+    so_far = await db.scalar(select(func.count()).select_from(Lot).where(Lot.outcome_id == outcome.id))
+    lot = Lot(
+        **made,
+        id=new_id(),
+        reference=f"LOT-{now.year}-{await db.scalar(reference_numbers):06d}",
+        outcome_id=outcome.id,
+        buyer_id=outcome.buyer_id,
+        buyer_name=outcome.buyer_name,
+        iteration=(so_far or 0) + 1,
+        status=LotStatus.DRAFT,
+        prepared_by=[actor.person_id] if actor.person_id else [],
+        created_at=now,
+        version=1,
+    )
+    await _judge(db, lot, lot.policy, written, faults, now)
     db.add(lot)
     event = LotDrafted(
-        object_id=lot.id, object_version=1, reference=lot.reference, outcome_id=outcome.id, title=lot.title
+        object_id=lot.id,
+        object_version=1,
+        reference=lot.reference,
+        outcome_id=outcome.id,
+        title=lot.title,
+        copied_from_id=lot.copied_from_id,
     )
     await journal.record(db, actor, event, within(lot.buyer_id))
     return lot
 
 
-async def _new_lot(db: AsyncSession, actor: Actor, outcome: Outcome, data: LotDraft, now: datetime) -> Lot:
-    policy = await policy_for(db, outcome.buyer_id, outcome.tested, now)
-    number = await db.scalar(reference_numbers)
-    so_far = await db.scalar(select(func.count()).select_from(Lot).where(Lot.outcome_id == outcome.id))
-    return Lot(
-        id=new_id(),
-        reference=f"LOT-{now.year}-{number:06d}",
-        outcome_id=outcome.id,
-        buyer_id=outcome.buyer_id,
-        buyer_name=outcome.buyer_name,
-        iteration=(so_far or 0) + 1,
-        follows_id=data.follows_id,
-        status=LotStatus.DRAFT,
-        phase=data.phase,
-        route=data.route,
-        pricing=data.pricing,
-        **_columns({name: getattr(data, name) for name in LotPatch.__struct_fields__ if name != "phase"}),
-        band=policy.band,
-        policy=policy,
-        prepared_by=[actor.person_id] if actor.person_id else [],
-        created_at=now,
-        version=1,
-    )
+async def _judge(
+    db: AsyncSession, lot: Lot, policy: Policy, written: Mapping[str, Any], faults: Faults, now: datetime
+) -> None:
+    """Raises LotInvalid with every fault, of these and of the content."""
+    given_now = [name for name, value in written.items() if value is not None]
+    check_new_dates(faults, given_now, closes_at=lot.closes_at, enquiries_close_at=lot.enquiries_close_at, now=now)
+    faults.found += (await faults_of(db, lot, policy)).found
+    faults.raise_any(LotInvalid)
 
 
-def _check_one_currency(further: FurtherIterations | None, currency: str) -> None:
-    """The row has one currency for all of its amounts; an amount in another one is refused, never relabelled."""
-    if further is not None and further.ceiling.currency != currency:
-        faults = Faults()
-        at = "/further_iterations/ceiling/currency"
-        faults.add(at, "currency", f"All amounts of a lot are in one currency, here {currency}.")
-        faults.raise_any(LotInvalid)
+async def faults_of(db: AsyncSession, lot: Lot, policy: Policy) -> Faults:
+    """What of a draft is not as the policy has it, or names what there is not: measures of another outcome, a lot that it can't follow."""
+    faults = content_faults(lot.offer, policy.limits)
+    _check_codes(faults, lot)
+    measures = set(await db.scalars(select(Measure.id).where(Measure.outcome_id == lot.outcome_id)))
+    for index, measure_id in enumerate(lot.measure_ids):
+        faults.unless(measure_id in measures, f"/measure_ids/{index}", "unknown", "The outcome has no such measure.")
+    if lot.follows_id:
+        before = await db.scalar(select(Lot.id).where(Lot.id == lot.follows_id, Lot.outcome_id == lot.outcome_id))
+        faults.unless(before is not None, "/follows_id", "unknown", "The outcome has no such lot.")
+    return faults
 
 
-def _columns(values: dict[str, Any]) -> dict[str, Any]:
-    """A draft's or patch's fields as the row holds them."""
-    # In UTC, as they are read back: a reply has the bytes of the read that has its tag.
-    columns: dict[str, Any] = {
-        name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in values.items()
-    }
-    if "deliverables" in columns:
-        columns["deliverables"] = _deliverables(columns["deliverables"])
-    if "criteria" in columns:
-        columns["criteria"] = _criteria(columns["criteria"])
-    if "ceiling" in columns:
-        columns["currency"] = columns["ceiling"].currency
-        columns["ceiling"] = columns["ceiling"].value
-    if "further_iterations" in columns:
-        further = columns.pop("further_iterations")
-        columns.update(further_iterations=further.count, further_ceiling=further.ceiling.value)
-    return columns
-
-
-def _deliverables(drafts: Sequence[DeliverableDraft]) -> list[Deliverable]:
-    return [
-        Deliverable(f"D{number}", one.title, one.due_on, one.acceptance_criteria)
-        for number, one in enumerate(drafts, start=1)
-    ]
-
-
-def _criteria(drafts: Sequence[CriterionDraft]) -> list[Criterion]:
-    return [
-        Criterion(f"C{number}", one.name, one.kind, one.weight, one.minimum_score)
-        for number, one in enumerate(drafts, start=1)
-    ]
+def _check_codes(faults: Faults, lot: Lot) -> None:
+    codes = {"/cpv": lot.cpv, **{f"/cpv_additional/{place}": code for place, code in enumerate(lot.cpv_additional)}}
+    for pointer, code in codes.items():
+        if code and not cpv.is_known(code):
+            faults.add(pointer, "unknown-cpv", cpv.said_unknown(code))
 
 
 def _check_draft(actor: Actor, lot: Lot, changes: Mapping[str, Any]) -> None:
@@ -186,29 +240,19 @@ def _check_draft(actor: Actor, lot: Lot, changes: Mapping[str, Any]) -> None:
         raise journal.refused(fact, actor, "lot.change_dates", lot.id, audience=auditors(lot.buyer_id)) from None
 
 
-async def _check_references(db: AsyncSession, outcome: Outcome, lot: Lot) -> None:
-    """The measures are the outcome's, and the lot that this one follows is one of the same outcome."""
-    faults = Faults()
-    measures = set(await db.scalars(select(Measure.id).where(Measure.outcome_id == outcome.id)))
-    for index, measure_id in enumerate(lot.measure_ids):
-        faults.unless(measure_id in measures, f"/measure_ids/{index}", "unknown", "The outcome has no such measure.")
-    if lot.follows_id:
-        before = await db.scalar(select(Lot.id).where(Lot.id == lot.follows_id, Lot.outcome_id == outcome.id))
-        faults.unless(before is not None, "/follows_id", "unknown", "The outcome has no such lot.")
-    faults.raise_any(LotInvalid)
-
-
 async def revise(db: AsyncSession, actor: Actor, lot_id: UUID, patch: LotPatch, *, seen: Seen = UNCONDITIONAL) -> Lot:
     """Edit a draft; whoever edits it has prepared it, and can't publish it."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
     await check_seen(db, seen, lot)
     changes = given(patch)
     _check_draft(actor, lot, changes)
-    for name, value in _columns(changes).items():
+    now = await clock.now(db)
+    faults = Faults()
+    made = drafting.work_out(drafting.said_of(lot) | changes, await drafting.ground_under(db, outcome, now))
+    for name, value in made.items():
         setattr(lot, name, value)
-    _check_one_currency(changes.get("further_iterations"), lot.currency)
-    await _judge(db, outcome, lot, await clock.now(db))
-    await _check_references(db, outcome, lot)
+    drafting.check_one_currency(faults, changes.get("further_iterations"), lot.currency)
+    await _judge(db, lot, lot.policy, changes, faults, now)
     _prepare(actor, lot)
     event = LotRevised(object_id=lot.id, object_version=lot.version, fields=sorted(changes))
     await journal.record(db, actor, event, within(lot.buyer_id))
@@ -220,13 +264,6 @@ def _prepare(actor: Actor, lot: Lot) -> None:
     if actor.person_id and actor.person_id not in lot.prepared_by:
         lot.prepared_by = [*lot.prepared_by, actor.person_id]
     lot.touch()
-
-
-async def _judge(db: AsyncSession, outcome: Outcome, lot: Lot, now: datetime) -> None:
-    """Put the policy of today on a draft, and judge its content by it."""
-    lot.policy = await policy_for(db, outcome.buyer_id, outcome.tested, now)
-    lot.band = lot.policy.band
-    rules.check_content(lot.offer, lot.policy.limits)
 
 
 async def record_notice(
@@ -251,22 +288,41 @@ async def record_notice(
     return lot
 
 
+class Condition(NamedTuple):
+    """Something that publishing asks: raises what stands in the way. `pointer`: the field that it is about."""
+
+    pointer: str | None
+    check: Callable[[], None]
+
+
+async def conditions(
+    db: AsyncSession, outcome: Outcome, lot: Lot, policy: Policy, now: datetime
+) -> Sequence[Condition]:
+    """What publishing asks of a draft and its outcome, in this order; the checks of a draft ask all of it."""
+    faults = await faults_of(db, lot, policy)
+    room = await outcomes.room_of(db, outcome)
+    more = lot.estimate - await outcomes.committed_by(db, outcome.id, lot.id)
+    return (
+        Condition(None, partial(outcome_rules.check_active, outcome.status)),
+        Condition(None, partial(faults.raise_any, LotInvalid)),
+        Condition("/notice", partial(rules.check_notice_recorded, policy, lot.notice_at)),
+        Condition("/closes_at", partial(rules.check_window, policy, lot.closes_at, lot.notice_at, now)),
+        Condition("/enquiries_close_at", partial(rules.check_enquiry_window, lot.enquiries_close_at, now)),
+        Condition("/ceiling", partial(room.check, more)),
+    )
+
+
 async def publish(db: AsyncSession, actor: Actor, vault: Opener, lot_id: UUID, *, seen: Seen = UNCONDITIONAL) -> Lot:
     """Open the lot to everybody: an approver who did not prepare it. Commits its estimate and makes its key."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
     await check_seen(db, seen, lot)
     _check_other_person(actor, lot, "lot.publish")
     rules.check_draft(lot.status)
-    outcome_rules.check_active(outcome.status)
     now = await clock.now(db)
-    await _judge(db, outcome, lot, now)
-    rules.check_publishable(
-        lot.policy,
-        closes_at=lot.closes_at,
-        enquiries_close_at=lot.enquiries_close_at,
-        notice_at=lot.notice_at,
-        now=now,
-    )
+    policy = await policy_for(db, outcome.buyer_id, outcome.tested, now)
+    for condition in await conditions(db, outcome, lot, policy, now):
+        condition.check()
+    lot.policy, lot.band = policy, policy.band
     await outcomes.commit_to(db, outcome, lot.id, lot.estimate, "lot.published")
     # Last before the commit: everything else has been checked, and a key whose commit fails is swept.
     _take_key(lot, await vault.make_lot_key(lot.id, lot.closes_at))
@@ -288,14 +344,37 @@ def _take_key(lot: Lot, key: LotKey) -> None:
     lot.public_key, lot.key_signature = key.public_key, key.signature
 
 
-async def cancel(db: AsyncSession, actor: Actor, lot_id: UUID, reason: str, *, seen: Seen = UNCONDITIONAL) -> Lot:
+async def withdraw(
+    db: AsyncSession, actor: Actor, lot_id: UUID, reason: str | None = None, *, seen: Seen = UNCONDITIONAL
+) -> Lot:
+    """Take a draft back: nobody has seen it, so it takes no second person. It has committed nothing."""
+    outcome, lot = await lock_with_outcome(db, actor, lot_id)
+    await check_seen(db, seen, lot)
+    rules.check_draft(lot.status)
+    await _end(db, outcome, lot, LotStatus.CANCELLED, reason)
+    event = LotWithdrawn(object_id=lot.id, object_version=lot.version, reason=reason)
+    await journal.record(db, actor, event, within(lot.buyer_id))
+    return lot
+
+
+async def cancel(
+    db: AsyncSession,
+    actor: Actor,
+    lot_id: UUID,
+    reason: str,
+    code: CancelReason = CancelReason.OTHER,
+    *,
+    seen: Seen = UNCONDITIONAL,
+) -> Lot:
     """End the lot without a contract: an approver, any time before signature. Its commitment returns to the envelope."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
     await check_seen(db, seen, lot)
     _check_other_person(actor, lot, "lot.cancel")
     rules.check_cancellable(lot.status)
+    rules.check_cancel_reason(rules.status_at(lot.status, lot.closes_at, await clock.now(db)), code)
     await _end(db, outcome, lot, LotStatus.CANCELLED, reason)
-    event = LotCancelled(object_id=lot.id, object_version=lot.version, reason=reason)
+    lot.end_reason_code = code
+    event = LotCancelled(object_id=lot.id, object_version=lot.version, reason_code=code, reason=reason)
     await journal.record(db, actor, event, _audience(lot))
     return lot
 
@@ -305,7 +384,7 @@ def _audience(lot: Lot) -> Audience:
     return PUBLIC if lot.published_at else within(lot.buyer_id)
 
 
-async def _end(db: AsyncSession, outcome: Outcome, lot: Lot, status: LotStatus, reason: str) -> None:
+async def _end(db: AsyncSession, outcome: Outcome, lot: Lot, status: LotStatus, reason: str | None) -> None:
     lot.move_to(status)
     lot.ended_at, lot.end_reason = await clock.now(db), reason
     await outcomes.commit_to(db, outcome, lot.id, Decimal(0), f"lot.{status.value}")

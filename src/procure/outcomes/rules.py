@@ -1,5 +1,7 @@
 """An outcome's statuses and what may happen in each; the progress of a measure; envelope and estimate."""
 
+import re
+import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +28,9 @@ class OutcomeStatus(StrEnum):
     NOT_ACHIEVED = "not_achieved"
     ABANDONED = "abandoned"
 
+
+#: Of a title that is taken from the statement.
+TITLE_MAX = 120
 
 ENDED = frozenset({OutcomeStatus.ACHIEVED, OutcomeStatus.NOT_ACHIEVED, OutcomeStatus.ABANDONED})
 
@@ -231,6 +236,12 @@ def check_outcome(faults: Faults, envelope: Decimal, disciplines: list[str], sta
         len(statement.split()) >= 5, "/statement", "vague", "Say the change in a sentence of at least five words."
     )
     faults.raise_any(OutcomeInvalid)
+
+
+def title_of(statement: str) -> str:
+    """What an outcome without a title is called: the first sentence of its statement, cut between words where it is long."""
+    sentence = re.split(r"(?<=[.!?])\s|(?<=。)|\n", statement, maxsplit=1)[0].rstrip(".。")
+    return textwrap.shorten(sentence, TITLE_MAX, placeholder=" …") if " " in sentence else sentence[:TITLE_MAX]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

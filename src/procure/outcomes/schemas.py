@@ -83,6 +83,7 @@ class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """An outcome to be written down. `envelope` is net: the most that may ever be committed to it.
 
     At least one option buys nothing. `budget_lines`, where there are any, come to the envelope exactly; they are public, as it is.
+    Without a `title` it is called by the first sentence of its statement.
     """
 
     EXAMPLE: ClassVar[object] = {
@@ -127,7 +128,6 @@ class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         ],
     }
 
-    title: Line
     statement: Paragraph
     beneficiaries: Line
     options: Options
@@ -135,6 +135,7 @@ class OutcomeDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     envelope: Money
     measures: Measures
     budget_lines: BudgetLines = []
+    title: Line | None = None
     cpv: CpvGiven | None = None
 
 

@@ -138,7 +138,7 @@ async def draft(db: AsyncSession, actor: Actor, data: OutcomeDraft) -> Outcome:
         reference=f"OUT-{now.year}-{number:06d}",
         buyer_id=buyer.id,
         buyer_name=buyer.name,
-        title=data.title,
+        title=data.title or rules.title_of(data.statement),
         statement=data.statement,
         beneficiaries=data.beneficiaries,
         options=drafts.options_of(data.options),

@@ -173,6 +173,7 @@ def _next_draft(lot: Lot, days: int) -> LotDraft:
     """Every field of a draft is the lot's own, a field added later as well, but for those that move or are held in another form."""
     other: dict[str, Any] = {
         "follows_id": lot.id,
+        "outcome": None,
         "starts_on": lot.starts_on + timedelta(days=days),
         "enquiries_close_at": rules.moved(lot.enquiries_close_at, days),
         "closes_at": rules.moved(lot.closes_at, days),
@@ -186,7 +187,7 @@ def _next_draft(lot: Lot, days: int) -> LotDraft:
 
 
 def _deliverable(one: Deliverable, days: int) -> DeliverableDraft:
-    return DeliverableDraft(one.title, one.due_on + timedelta(days=days), one.acceptance_criteria)
+    return DeliverableDraft(one.title, one.acceptance_criteria, one.due_on + timedelta(days=days))
 
 
 def _criterion(one: Criterion) -> CriterionDraft:

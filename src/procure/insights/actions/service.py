@@ -45,7 +45,6 @@ from procure.outcomes import service as outcomes
 from procure.outcomes.errors import OutcomeNotFound
 from procure.outcomes.models import Outcome, Proposal
 from procure.outcomes.proposals import rules as proposal_rules
-from procure.policy.rules import Policy
 from procure.policy.service import policy_for
 
 T = TypeVar("T")
@@ -77,7 +76,7 @@ async def of_outcome(db: AsyncSession, actor: Actor, outcome_id: UUID) -> list[A
     outcome = await outcomes.find_outcome(db, actor, outcome_id)
     mine = own(outcome.buyer_id == actor.buyer_id, OutcomeNotFound)
     draft = partial(outcome_rules.check_draft, outcome.status)
-    active = partial(outcome_rules.check_active, outcome.status)
+    not_ended = partial(lot_rules.check_outcome_open, outcome.status)
     was_active = partial(outcome_rules.check_observable, was_active=outcome.activated_at is not None)
     holds_budget = partial(outcome_rules.check_budget_holder, holds_budget=actor.budget_holder)
     another = partial(require_another, actor, outcome.prepared_by)
@@ -91,10 +90,10 @@ async def of_outcome(db: AsyncSession, actor: Actor, outcome_id: UUID) -> list[A
         Act("reviseOutcome", [mine, [draft]]),
         Act("activateOutcome", [mine, [person], [holds_budget, another, draft]]),
         Act("observeMeasure", [mine, [was_active]]),
-        Act("makeProposal", [mine, [person, active], [none_open]]),
+        Act("makeProposal", [mine, [person, _active(outcome)], [none_open]]),
         *(await _deciding(db, actor, outcome, waiting) if waiting else ()),
         Act("endOutcome", [mine, [person, endable], [settled]]),
-        Act("draftLot", [mine, [active]]),
+        Act("draftLot", [mine, [not_ended]]),
     ]
 
 
@@ -117,6 +116,8 @@ async def _deciding(db: AsyncSession, actor: Actor, outcome: Outcome, waiting: P
 BUYERS_ACTS = (
     "reviseLot",
     "recordLotNotice",
+    "withdrawLot",
+    "copyLot",
     "publishLot",
     "openLot",
     "setPanel",
@@ -153,40 +154,19 @@ async def _before_publication(db: AsyncSession, actor: Actor, lot: Lot, now: dat
     mine, draft = _mine(actor, lot), partial(lot_rules.check_draft, lot.status)
     outcome = await db.get_one(Outcome, lot.outcome_id)
     policy, has_policy = await tried(policy_for(db, outcome.buyer_id, outcome.tested, now))
-    stages: list[Sequence[Condition]] = [
-        mine,
-        [partial(require_another, actor, lot.prepared_by), draft],
-        [_active(outcome)],
-        [has_policy],
-    ]
-    if policy is not None:
-        content = partial(lot_rules.check_content, lot.offer, policy.limits)
-        stages += [[content], [_publishable(lot, policy, now)], [await _room(db, outcome, lot)]]
+    conditions = await lots.conditions(db, outcome, lot, policy, now) if policy else ()
+    another = partial(require_another, actor, lot.prepared_by)
     return [
-        Act("reviseLot", [mine, [draft]]),
+        Act("reviseLot", [mine, [draft], [has_policy]]),
         Act("recordLotNotice", [mine, [draft]]),
-        Act("publishLot", stages),
+        Act("withdrawLot", [mine, [draft]]),
+        Act("copyLot", [mine, [partial(lot_rules.check_outcome_open, outcome.status)], [has_policy]]),
+        Act("publishLot", [mine, [another, draft], [has_policy], *([one.check] for one in conditions)]),
     ]
 
 
 def _active(outcome: Outcome) -> Condition:
     return partial(outcome_rules.check_active, outcome.status)
-
-
-def _publishable(lot: Lot, policy: Policy, now: datetime) -> Condition:
-    return partial(
-        lot_rules.check_publishable,
-        policy,
-        closes_at=lot.closes_at,
-        enquiries_close_at=lot.enquiries_close_at,
-        notice_at=lot.notice_at,
-        now=now,
-    )
-
-
-async def _room(db: AsyncSession, outcome: Outcome, lot: Lot) -> Condition:
-    room = await outcomes.room_of(db, outcome)
-    return partial(room.check, lot.estimate - await outcomes.committed_by(db, outcome.id, lot.id))
 
 
 async def _bidding(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> list[Act]:

@@ -91,6 +91,17 @@ async def test_what_is_active_runs_on_after_its_target(db: AsyncSession, call: C
     assert (one["id"], one["ends_on"]) == (str(before.id), str(local_day(await clock.now(db))))
 
 
+async def test_the_greatest_amounts_are_read(db: AsyncSession, call: Call) -> None:
+    buyer = await council(db)
+    outcome, _ = [await active_outcome(db, buyer, envelope=money("999999999999.99")) for _ in range(2)]
+    await db.commit()
+    together, (one,) = await shown(call, outcome)
+    assert (together["net"], together["gross"], together["band"]) == (None, None, "covered")
+    assert (one["together_gross"], one["band"]) == (None, "covered")
+    estimate = ok(await call.get(None, f"/v1/outcomes/{outcome.id}"))["estimate"]
+    assert (estimate["net"], estimate["gross"], estimate["band"]) == (money("999999999999.99"), None, "covered")
+
+
 async def test_a_sibling_that_comes_or_grows_moves_the_tag(db: AsyncSession, call: Call) -> None:
     buyer = await council(db)
     outcome = await active_outcome(db, buyer)

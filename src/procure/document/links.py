@@ -62,7 +62,7 @@ LEADS_TO: dict[str, tuple[str, ...]] = {
     "approveProposal": ("getProposal", "getOutcome"),
     "refuseProposal": ("getProposal", "getOutcome", "makeProposal"),
     "endOutcome": ("getOutcome",),
-    "observeUnderContract": ("listObservations", "getOutcome", "getContract"),
+    "observeUnderContract": ("listObservations", "getOutcome"),
     "observeMeasure": ("listObservations", "getOutcome"),
     "draftLot": ("getLot", "getLotChecks", "reviseLot", "recordLotNotice", "publishLot", "withdrawLot"),
     "copyLot": ("getLot", "getLotChecks", "reviseLot", "recordLotNotice", "publishLot", "withdrawLot"),

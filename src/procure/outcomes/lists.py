@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from procure.kit import clock
-from procure.kit.money import Money, gross
+from procure.kit.money import AMOUNT_MAX, Money, gross
 from procure.kit.paging import Paging, after
 from procure.outcomes.models import LedgerEntry, Measure, Observation, Outcome, Proposal
 from procure.outcomes.rules import LedgerKind
@@ -91,7 +91,7 @@ async def figures_of(db: AsyncSession, row: Outcome) -> Figures:
     rate, bands = await _bands(db, row, [own, together], now)
 
     def with_vat(net: Decimal) -> Money | None:
-        return Money.of(gross(net, rate), row.currency) if rate is not None else None
+        return _with_vat(net, rate, row.currency)
 
     tested = await db.get(Proposal, row.estimate_proposal_id) if row.estimate_proposal_id else None
     return Figures(
@@ -106,9 +106,18 @@ async def figures_of(db: AsyncSession, row: Outcome) -> Figures:
             proposal=ProposalView.of(tested) if tested else None,
         ),
         siblings=SiblingsView(
-            count=count, net=Money.of(together, row.currency), gross=with_vat(together), band=bands[1]
+            count=count, net=_amount(together, row.currency), gross=with_vat(together), band=bands[1]
         ),
     )
+
+
+def _with_vat(net: Decimal, rate: Decimal | None, currency: str) -> Money | None:
+    return _amount(gross(net, rate), currency) if rate is not None else None
+
+
+def _amount(amount: Decimal, currency: str) -> Money | None:
+    """None beyond what an amount can be: what can be read is read all the same."""
+    return Money.of(amount, currency) if amount <= AMOUNT_MAX else None
 
 
 async def _counted(db: AsyncSession, siblings: Select[Any]) -> tuple[int, Decimal]:
@@ -188,7 +197,7 @@ async def list_siblings(db: AsyncSession, row: Outcome, paging: Paging) -> list[
                 starts_on=one.starts_on,
                 ends_on=one.ends_on,
                 value=Money.of(one.value, one.currency),
-                together_gross=Money.of(gross(own + one.value, rate), row.currency) if rate is not None else None,
+                together_gross=_with_vat(own + one.value, rate, row.currency),
                 band=band,
             ),
             one.created_at,

@@ -324,7 +324,8 @@ class EstimateView(msgspec.Struct, frozen=True, kw_only=True):
     """What decides the rules that hold for the outcome's lots: the most that it could come to, and the band that this reaches today.
 
     It is the envelope, or less where another person has approved the reason (`proposal`): then commitments never pass it.
-    `…gross` includes VAT at today's `vat_rate`, in percent. These and `band` are null while no policy is in force.
+    `…gross` includes VAT at today's `vat_rate`, in percent. These and `band` are null while no policy is in force, and
+    an amount where it is beyond what one can be.
     """
 
     net: Money
@@ -343,7 +344,7 @@ class SiblingsView(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     count: Count
-    net: Money
+    net: Money | None
     gross: Money | None
     band: Band | None
 

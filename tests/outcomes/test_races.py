@@ -175,7 +175,13 @@ async def test_whatever_runs_at_once_no_moment_of_the_record_commits_more_than_t
             elif published:
                 lot = published.pop(chance.randrange(len(published)))
                 cancel = f"/v1/lots/{lot}/cancel"
-                acts.append(world.call.post(at.buyer.second_approver, cancel, {"reason": "The need has gone."}))
+                acts.append(
+                    world.call.post(
+                        at.buyer.second_approver,
+                        cancel,
+                        {"reason_code": "need_changed", "reason": "The need has gone."},
+                    )
+                )
         kind = chance.choice(["envelope", "estimate"])
         amount = money(f"{chance.randrange(6000, 16000 if kind == 'envelope' else 10000)}.00")
         place, body = f"{at.path}/proposals", {"kind": kind, "amount": amount, "reason": "As it is now."}

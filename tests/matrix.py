@@ -23,7 +23,8 @@ suspendMembership
     may: its.admin operator
     404: buyer.admin elsewhere.admin rival.admin supplier.admin system
 
-answerEnquiry continueContract draftNextLot drawUpContract recordAwardNotice reviseOutcome setPanel
+answerEnquiry continueContract draftNextLot drawUpContract mergeEnquiry publishEnquiry recordAwardNotice replyToEnquiry
+reviseOutcome setPanel
     may: buyer.officer system
     404: elsewhere.officer
 
@@ -65,7 +66,7 @@ getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-confirmRegistration getAward getCheckpoint getCheckpointTimestamp getCpvCode getJournalKey getLiveness getLot getLotTimeline
+confirmRegistration getAward getCheckpoint getCheckpointTimestamp getCpvCode getEnquiry getJournalKey getLiveness getLot getLotTimeline
 getMeasureCatalogue getOutcome getOutcomeTimeline getPolicy getReadiness getSeal getTerms getTime getTokenKeys
 getTokenMetadata getVersion listAwardActions listAwards listBands listChanges listCheckpoints listEnquiries
 listEnquiryActions listLotActions listLots listObservations listOutcomeActions listOutcomes listPlatformLimits

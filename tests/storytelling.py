@@ -333,7 +333,13 @@ async def lot(story: Story) -> str:
     enquiry = await story.play("askEnquiry", story.bidder, **place)
     await story.play("listEnquiryActions", council.officer, enquiry_id=enquiry["id"])
     await story.play("listTasks", council.officer)
-    await story.play("answerEnquiry", council.officer, enquiry_id=enquiry["id"])
+    about = {"enquiry_id": enquiry["id"]}
+    await story.play("answerEnquiry", council.officer, **about)
+    await story.play("getEnquiry", council.officer, **about)
+    await story.play("publishEnquiry", council.officer, **about)
+    again, private = [await story.play("askEnquiry", story.bidder, **place) for _ in range(2)]
+    await story.play("mergeEnquiry", council.officer, body={"into_id": enquiry["id"]}, enquiry_id=again["id"])
+    await story.play("replyToEnquiry", council.officer, enquiry_id=private["id"])
     await story.play("listEnquiries", **place)
     return str(made["id"])
 

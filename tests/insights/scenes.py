@@ -33,6 +33,7 @@ from build import (
     operator,
     outcome_document,
     panel_document,
+    published_enquiry,
     recommended_award,
     score_document,
     scored_lot,
@@ -59,7 +60,8 @@ from procure.contracts.models import Contract, ContractDeliverable
 from procure.contracts.rules import NextStep
 from procure.enquiries import service as enquiries
 from procure.enquiries.models import Enquiry
-from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft
+from procure.enquiries.rules import Ground
+from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft, EnquiryReply
 from procure.evaluation import opening
 from procure.evaluation import service as evaluation
 from procure.evaluation.models import PanelMember
@@ -247,8 +249,14 @@ async def from_need_to_bids(at: Scene) -> AsyncGenerator[str]:
         await submitted_bid(db, lot, await supplier(db, name), at.vault, total=total)
     asked = await enquiries.ask(db, at.people["supplier who did not bid"], lot.id, EnquiryDraft("May we come?"))
     answered = await enquiries.ask(db, at.people["supplier who did not bid"], lot.id, EnquiryDraft("On a Monday?"))
-    await enquiries.answer(db, buyer.officer, answered.id, EnquiryAnswer("Yes."))
-    await at.show(lot, asked, answered, only=True)
+    drafted, replied = [
+        await enquiries.ask(db, at.people["supplier who did not bid"], lot.id, EnquiryDraft("By post?")) for _ in "12"
+    ]
+    await published_enquiry(db, buyer.officer, answered.id)
+    for one in (drafted, replied):
+        await enquiries.answer(db, buyer.officer, one.id, EnquiryAnswer("No."))
+    await enquiries.reply(db, buyer.officer, replied.id, EnquiryReply("No.", Ground.ABOUT_ASKER, "It says so.", False))
+    await at.show(lot, asked, answered, drafted, replied, only=True)
     yield "lot published"
     async with at.aside():
         bid = (await db.scalars(select(Bid).where(Bid.lot_id == lot.id))).first()
@@ -614,6 +622,11 @@ async def _payment(sent: Sent) -> Any:
     return {"invoice_id": str(sent.id), "amount": _money(Decimal("0.01")), "paid_on": await sent.today()}
 
 
+async def _merge(sent: Sent) -> Any:
+    other = select(Enquiry.id).where(Enquiry.id != sent.id).order_by(Enquiry.published_at, Enquiry.id)
+    return {"into_id": str(await sent.at.db.scalar(other) or new_id())}
+
+
 async def _key(_: Sent) -> Any:
     return {"jwk": ECKey.generate_key("P-256").as_dict(private=False)}
 
@@ -633,6 +646,8 @@ BODIES: dict[str, Body] = {
     "addMember": _always({"person": {"name": "A new colleague"}, "roles": ["admin"]}),
     "answerEnquiry": _always({"answer": "Yes."}),
     "askEnquiry": _always({"question": "Which system is it?"}),
+    "mergeEnquiry": _merge,
+    "replyToEnquiry": _always(EnquiryReply.EXAMPLE),
     "cancelLot": _always(REASON),
     "changeNextStep": _next_step,
     "completeContract": _complete,

@@ -106,7 +106,6 @@ LATER = {
 #: Acts that always wait when they are allowed; the others may also be taken again, or at any time.
 NEXT = {
     "activateOutcome",
-    "answerEnquiry",
     "approveAward",
     "completeContract",
     "concludeEvaluation",
@@ -115,6 +114,7 @@ NEXT = {
     "drawUpContract",
     "lockScores",
     "openLot",
+    "publishEnquiry",
     "publishLot",
     "recommendAward",
     "recordPayment",

@@ -338,7 +338,8 @@ async def lot(story: Story) -> str:
     await story.play("getEnquiry", council.officer, **about)
     await story.play("publishEnquiry", council.officer, **about)
     again, private = [await story.play("askEnquiry", story.bidder, **place) for _ in range(2)]
-    await story.play("mergeEnquiry", council.officer, body={"into_id": enquiry["id"]}, enquiry_id=again["id"])
+    story.let(story.example("mergeEnquiry")["into_id"], enquiry["id"])
+    await story.play("mergeEnquiry", council.officer, enquiry_id=again["id"])
     await story.play("replyToEnquiry", council.officer, enquiry_id=private["id"])
     await story.play("listEnquiries", **place)
     return str(made["id"])

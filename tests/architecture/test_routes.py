@@ -87,8 +87,8 @@ def test_what_writes_needs_a_token(handlers: list[tuple[str, HTTPRouteHandler]])
 
 def test_every_scope_opens_something(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
     used = {handler.opt.get("scope") for _, handler in handlers}
-    # Changes, lots and outcomes are read by everybody, what is not public of them by whoever it concerns.
-    assert set(Scope) - used == {Scope.CHANGES_READ, Scope.LOTS_READ, Scope.OUTCOMES_READ}
+    # Changes, enquiries, lots and outcomes are read by everybody, what is not public of them by whoever it concerns.
+    assert set(Scope) - used == {Scope.CHANGES_READ, Scope.ENQUIRIES_READ, Scope.LOTS_READ, Scope.OUTCOMES_READ}
 
 
 def test_nobody_walks_around_the_one_check_of_callers(

@@ -28,7 +28,7 @@ reviseOutcome setPanel
     may: buyer.officer system
     404: elsewhere.officer
 
-approveAward cancelLot endOutcome endWithoutAward openLot publishLot refuseAward withdrawAward
+approveAward cancelLot endOutcome endWithoutAward extendLot openLot publishLot refuseAward withdrawAward
     may: buyer.approver
     404: elsewhere.approver
     person-needed: system
@@ -61,6 +61,10 @@ draftOutcome
 exportFinanceContracts exportInvoices exportPayables exportPayments getControlTotals listFinanceContracts listInvoices
 listPayables listPayments
     may: buyer.auditor,finance elsewhere.auditor,finance rival.bidder,viewer supplier.bidder,viewer system
+
+getExtensionOffer
+    may: buyer.approver,auditor,officer,service_owner,viewer system
+    404: elsewhere.approver,auditor,officer,service_owner,viewer rival.bidder,viewer supplier.bidder,viewer
 
 getAssessment
     may: supplier.bidder,viewer

@@ -342,6 +342,8 @@ async def lot(story: Story) -> str:
     await story.play("mergeEnquiry", council.officer, enquiry_id=again["id"])
     await story.play("replyToEnquiry", council.officer, enquiry_id=private["id"])
     await story.play("listEnquiries", **place)
+    await story.play("getExtensionOffer", council.approver, **place)
+    await story.play("extendLot", council.approver, **place)
     return str(made["id"])
 
 

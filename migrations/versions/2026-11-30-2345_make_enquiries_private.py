@@ -1,4 +1,4 @@
-"""Enquiries are private until they are published: drafts, merged questions, and replies to the asker alone."""
+"""Enquiries are private until published: drafts, merged questions, replies to the asker alone. A lot's closing moves later."""
 
 from collections.abc import Sequence
 
@@ -31,6 +31,7 @@ def _choice(name: str, *values: str) -> sa.Enum:
 
 
 def upgrade() -> None:
+    op.add_column("lots", sa.Column("extended_at", sa.DateTime(timezone=True)))
     op.alter_column("enquiries", "answered_by", new_column_name="drafted_by")
     op.execute(
         "ALTER TABLE enquiries RENAME CONSTRAINT fk_enquiries_answered_by_persons TO fk_enquiries_drafted_by_persons"
@@ -80,3 +81,4 @@ def downgrade() -> None:
         "ALTER TABLE enquiries RENAME CONSTRAINT fk_enquiries_drafted_by_persons TO fk_enquiries_answered_by_persons"
     )
     op.alter_column("enquiries", "drafted_by", new_column_name="answered_by")
+    op.drop_column("lots", "extended_at")

@@ -87,8 +87,8 @@ def test_what_writes_needs_a_token(handlers: list[tuple[str, HTTPRouteHandler]])
 
 def test_every_scope_opens_something(handlers: list[tuple[str, HTTPRouteHandler]]) -> None:
     used = {handler.opt.get("scope") for _, handler in handlers}
-    # Changes, enquiries, lots and outcomes are read by everybody, what is not public of them by whoever it concerns.
-    assert set(Scope) - used == {Scope.CHANGES_READ, Scope.ENQUIRIES_READ, Scope.LOTS_READ, Scope.OUTCOMES_READ}
+    # Changes, lots and outcomes are read by everybody, what is not public of them by whoever it concerns.
+    assert set(Scope) - used == {Scope.CHANGES_READ, Scope.LOTS_READ, Scope.OUTCOMES_READ}
 
 
 def test_nobody_walks_around_the_one_check_of_callers(
@@ -133,6 +133,7 @@ WITHOUT_KEY = {
         "answerEnquiry",
         "askEnquiry",
         "cancelLot",
+        "extendLot",
         "mergeEnquiry",
         "publishEnquiry",
         "replyToEnquiry",
@@ -188,6 +189,7 @@ ON_SIGHT = {
     "activateOutcome": "outcome",
     "approveAward": "award",
     "decideDeliverable": "deliverable",
+    "extendLot": "lot",
     "openLot": "lot",
     "publishEnquiry": "enquiry",
     "publishLot": "lot",
@@ -209,6 +211,7 @@ WITHOUT_SIGHT = {
 UNTAGGED = {
     *("getControlTotals", "getLiveness", "getReadiness", "getTime", "getToken", "getTokenKeys", "getTokenMetadata"),
     *("getMe", "getVersion", "introspectToken", "moveSandboxClock", "openLot", "revokeToken", "testWebhook"),
+    "getExtensionOffer",
     *("getBidTimeline", "getContractTimeline", "getLotTimeline", "getOutcomeTimeline"),
     *("getJournalKey", "listChanges", "listCheckpoints", "proveConsistency", "proveInclusion"),
     *("confirmRegistration", "registerSupplier"),

@@ -1,5 +1,7 @@
 """Enquiries over HTTP: asked in private, answered in public."""
 
+from datetime import datetime
+
 import pytest
 from msgspec import to_builtins
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -172,6 +174,31 @@ async def test_unanswered_ones_wait_by_when_enquiries_close_and_block_nothing(
     left = ok(await call.get(buyer.officer, f"{path}?status=unanswered"))["items"]
     assert {one["id"] for one in left} == {waiting, drafted}
     assert ok(await call.get(None, f"/v1/lots/{lot.id}"))["status"] == "closed"
+
+
+async def test_late_answers_offer_once_to_move_the_closing(
+    db: AsyncSession, call: Call, buyer: Council, lot: Lot, asker: Actor
+) -> None:
+    path = f"/v1/lots/{lot.id}/enquiries"
+    waiting, shown, private = [ok(await call.post(asker, path, EnquiryDraft.EXAMPLE), 201)["id"] for _ in range(3)]
+    nothing: dict[str, object] = {"lot_id": str(lot.id), "closes_at": None, "enquiries": []}
+    assert ok(await call.get(buyer.approver, f"{path}/offer")) == nothing
+    await move_clock(db, lot.enquiries_close_at)
+    await db.commit()
+    for id_ in (shown, private):
+        ok(await call.put(buyer.officer, f"/v1/enquiries/{id_}/answer", EnquiryAnswer.EXAMPLE))
+    ok(await call.post(buyer.officer, f"/v1/enquiries/{shown}/publish"))
+    reply = EnquiryReply("Complete.", Ground.ABOUT_ASKER, "About it.", informs_bidding=False)
+    ok(await call.post(buyer.officer, f"/v1/enquiries/{private}/reply", to_builtins(reply)))
+    offered = ok(await call.get(buyer.approver, f"{path}/offer"))
+    late = {one["id"]: one["answered_at"] is None for one in offered["enquiries"]}
+    assert late == {waiting: True, shown: False}
+    assert datetime.fromisoformat(offered["closes_at"]) > lot.closes_at
+    for other in (asker, None):
+        assert (await call.get(other, f"{path}/offer")).status_code == (404 if other else 401)
+    taken = {"closes_at": offered["closes_at"], "reason": "Two answers came late."}
+    assert ok(await call.post(buyer.approver, f"/v1/lots/{lot.id}/extend", taken))["closes_at"] == offered["closes_at"]
+    assert ok(await call.get(buyer.approver, f"{path}/offer")) == nothing
 
 
 async def test_who_may_ask_and_who_may_answer(

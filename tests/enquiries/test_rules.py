@@ -1,6 +1,7 @@
 """The rules of enquiries at and beyond each edge; the lot's calendar is judged by the rules of lots."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from procure.enquiries.errors import (
 )
 from procure.enquiries.rules import EnquiryStatus as Status
 from procure.kit.errors import Fact
+from procure.organisations.rules import Nation
 
 
 def test_only_a_supplier_asks() -> None:
@@ -89,3 +91,68 @@ def test_a_question_is_merged_into_a_published_one_of_its_lot(
 @given(st.uuids(), st.uuids(), st.uuids())
 def test_each_supplier_is_counted_apart(lot: UUID, one: UUID, other: UUID) -> None:
     assert (rules.counting_key(lot, one) == rules.counting_key(lot, other)) == (one == other)
+
+
+ASKED_UNTIL, CLOSES = datetime(2026, 12, 4, 12, tzinfo=UTC), datetime(2026, 12, 8, 12, tzinfo=UTC)
+DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("answered_at", "now", "late"),
+    [
+        (None, ASKED_UNTIL - TICK, False),
+        (None, ASKED_UNTIL, True),
+        (ASKED_UNTIL - TICK, CLOSES - TICK, False),
+        (ASKED_UNTIL, CLOSES - TICK, True),
+    ],
+)
+def test_an_answer_is_late_once_enquiries_have_closed(
+    answered_at: datetime | None, now: datetime, *, late: bool
+) -> None:
+    assert rules.is_late(answered_at, ASKED_UNTIL, CLOSES, now) is late
+
+
+def test_an_answer_is_late_with_less_than_a_day_left() -> None:
+    for left, late in ((DAY, False), (DAY - TICK, True)):
+        assert rules.is_late(CLOSES - left, CLOSES, CLOSES, CLOSES - TICK) is late
+
+
+@pytest.mark.parametrize(
+    ("answers", "now", "starts_on", "offered"),
+    [
+        ([], CLOSES, date(2026, 12, 30), None),
+        # Friday noon to Friday evening is a day; the weekend counts for none.
+        ([ASKED_UNTIL + timedelta(hours=6)], CLOSES, date(2026, 12, 30), CLOSES + DAY),
+        ([ASKED_UNTIL + 2 * DAY], CLOSES, date(2026, 12, 30), CLOSES + DAY),
+        ([ASKED_UNTIL + 4 * DAY], CLOSES, date(2026, 12, 30), CLOSES + 2 * DAY),
+        ([None], ASKED_UNTIL + 3 * DAY, date(2026, 12, 30), CLOSES + DAY),
+        ([None, ASKED_UNTIL], ASKED_UNTIL + 4 * DAY, date(2026, 12, 30), CLOSES + 2 * DAY),
+        ([ASKED_UNTIL], CLOSES, date(2026, 12, 10), CLOSES + DAY),
+        ([ASKED_UNTIL], CLOSES, date(2026, 12, 9), None),
+    ],
+)
+def test_the_offer_is_as_many_working_days_as_answers_were_late(
+    answers: list[datetime | None], now: datetime, starts_on: date, offered: datetime | None
+) -> None:
+    late = [rules.Late(UUID(int=number), at) for number, at in enumerate(answers)]
+    found = rules.offered_close(
+        late,
+        enquiries_close_at=ASKED_UNTIL,
+        closes_at=CLOSES,
+        starts_on=starts_on,
+        nation=Nation.ENGLAND,
+        now=now,
+    )
+    assert found == offered
+
+
+def test_the_offer_is_at_the_same_time_of_the_day_when_the_clocks_change() -> None:
+    found = rules.offered_close(
+        [rules.Late(UUID(int=1), None)],
+        enquiries_close_at=datetime(2026, 10, 22, 11, tzinfo=UTC),
+        closes_at=datetime(2026, 10, 23, 11, tzinfo=UTC),
+        starts_on=date(2026, 12, 1),
+        nation=Nation.ENGLAND,
+        now=datetime(2026, 10, 22, 11, tzinfo=UTC),
+    )
+    assert found == datetime(2026, 10, 26, 12, tzinfo=UTC)

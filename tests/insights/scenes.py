@@ -627,6 +627,10 @@ async def _merge(sent: Sent) -> Any:
     return {"into_id": str(await sent.at.db.scalar(other) or new_id())}
 
 
+async def _extend(sent: Sent) -> Any:
+    return {"closes_at": ((await sent.lot()).closes_at + timedelta(minutes=1)).isoformat(), **REASON}
+
+
 async def _key(_: Sent) -> Any:
     return {"jwk": ECKey.generate_key("P-256").as_dict(private=False)}
 
@@ -657,6 +661,7 @@ BODIES: dict[str, Body] = {
     "draftLot": _draft_lot,
     "endOutcome": _always({"status": "abandoned", **REASON}),
     "endWithoutAward": _always(REASON),
+    "extendLot": _extend,
     "giveRetrospective": _always({"learned": "One letter is enough."}),
     "observeMeasure": _observe,
     "openLot": _open,

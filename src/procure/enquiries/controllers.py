@@ -16,7 +16,7 @@ from procure.enquiries.errors import (
     ReplyInformsBidding,
 )
 from procure.enquiries.rules import EnquiryStatus
-from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft, EnquiryMerge, EnquiryReply, EnquiryView
+from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft, EnquiryMerge, EnquiryReply, EnquiryView, OfferView
 from procure.kit.http import AsSeen, Caller, Db, PageAsked, public, requires
 from procure.kit.paging import Page, Position, page_of
 from procure.kit.problems import problems
@@ -50,6 +50,17 @@ class EnquiryController(Controller):
         return page_of(
             rows, page, lambda row: service.view(actor, row, lot.buyer_id), lambda row: Position(row.asked_at, row.id)
         )
+
+    @get(
+        "/lots/{lot_id:uuid}/enquiries/offer",
+        operation_id="getExtensionOffer",
+        summary="See whether late answers are reason to extend",
+        responses=problems(LotNotFound),
+        **requires(Scope.ENQUIRIES_READ),
+    )
+    async def offer(self, db: Db, actor: Caller, lot_id: FromPath[UUID]) -> OfferView:
+        """The buyer's: later by as many working days as answers were late after `enquiries_close_at`; once, and nothing moves by itself."""
+        return await service.offer(db, actor, lot_id)
 
     @get(
         "/enquiries/{enquiry_id:uuid}",

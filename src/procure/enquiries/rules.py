@@ -1,6 +1,10 @@
 """Who may ask and how often, and what may be done with a question when; all over plain values."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from procure.enquiries.errors import (
@@ -11,6 +15,8 @@ from procure.enquiries.errors import (
     EnquirySettled,
     ReplyInformsBidding,
 )
+from procure.organisations.rules import Nation
+from procure.policy.working_days import ZONE, add_working_days, is_working_day, local_day
 
 #: Of one supplier about one lot.
 ENQUIRIES_MAX = 50
@@ -85,3 +91,50 @@ def check_merge(enquiry_id: UUID, lot_id: UUID, into_id: UUID, into_lot_id: UUID
 def counting_key(lot_id: UUID, supplier_id: UUID) -> UUID:
     """What to lock so that one supplier's enquiries about one lot are counted one at a time."""
     return UUID(int=lot_id.int ^ supplier_id.int)
+
+
+#: An answer that comes later than this before the closing is late: there is no day left to bid by it.
+TO_BID_BY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """An enquiry that was not answered for all in time: at all, or when."""
+
+    id: UUID
+    answered_at: datetime | None
+
+
+def is_late(answered_at: datetime | None, enquiries_close_at: datetime, closes_at: datetime, now: datetime) -> bool:
+    """Not answered in public when enquiries closed, or with less than a day left; what is not asked any more has come to be late then."""
+    if answered_at is None:
+        return now >= enquiries_close_at
+    return answered_at >= enquiries_close_at or closes_at - answered_at < TO_BID_BY
+
+
+def offered_close(
+    late: Sequence[Late],
+    *,
+    enquiries_close_at: datetime,
+    closes_at: datetime,
+    starts_on: date,
+    nation: Nation,
+    now: datetime,
+) -> datetime | None:
+    """The closing, moved by as many working days as the latest answer was late, at the same time of the day; None: nothing to offer.
+
+    A day that has begun counts as one. Where work would have started, no later closing is possible.
+    """
+    if not late:
+        return None
+    last = max(one.answered_at or now for one in late)
+    days = max(1, working_days_between(local_day(enquiries_close_at), local_day(last), nation))
+    local = closes_at.astimezone(ZONE)
+    moved = datetime.combine(add_working_days(local.date(), days, nation), local.timetz().replace(tzinfo=None), ZONE)
+    return moved.astimezone(UTC) if local_day(moved) < starts_on else None
+
+
+def working_days_between(day: date, last: date, nation: Nation) -> int:
+    """How many working days there are after `day`, `last` among them."""
+    days = (last - day).days
+    return sum(is_working_day(day + timedelta(days=number), nation) for number in range(1, days + 1))

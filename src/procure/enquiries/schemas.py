@@ -8,7 +8,7 @@ import msgspec
 from procure.enquiries.models import Enquiry
 from procure.enquiries.rules import EnquiryStatus, Ground
 from procure.kit.etags import tag_of
-from procure.kit.fields import Instant, Paragraph
+from procure.kit.fields import Everything, Instant, Paragraph
 
 
 class EnquiryDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,3 +130,21 @@ def _draft(row: Enquiry) -> Wording | None:
     if row.wording is None or row.answer is None:
         return None
     return Wording(row.wording, row.answer)
+
+
+class LateEnquiry(msgspec.Struct, frozen=True):
+    """An enquiry that was answered late for all, or is not answered: `answered_at` is null."""
+
+    id: UUID
+    answered_at: Instant | None
+
+
+class OfferView(msgspec.Struct, frozen=True):
+    """What the lot's closing could be moved to for late answers, and for which; null where there is nothing to offer.
+
+    An approver moves it (`extendLot`), or leaves it: the offer blocks nothing, and is made while the lot has never been extended.
+    """
+
+    lot_id: UUID
+    closes_at: Instant | None
+    enquiries: Everything[LateEnquiry]

@@ -12,7 +12,15 @@ from procure.enquiries.errors import EnquiryNotFound, EnquiryNotMergeable
 from procure.enquiries.events import EnquiryAsked, EnquiryDrafted, EnquiryMerged, EnquiryPublished, EnquiryReplied
 from procure.enquiries.models import Enquiry
 from procure.enquiries.rules import EnquiryStatus
-from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft, EnquiryMerge, EnquiryReply, EnquiryView
+from procure.enquiries.schemas import (
+    EnquiryAnswer,
+    EnquiryDraft,
+    EnquiryMerge,
+    EnquiryReply,
+    EnquiryView,
+    LateEnquiry,
+    OfferView,
+)
 from procure.journal import service as journal
 from procure.journal.events import PUBLIC, within
 from procure.kit import clock
@@ -26,6 +34,7 @@ from procure.lots import rules as lot_rules
 from procure.lots import service as lots
 from procure.lots.errors import LotNotFound
 from procure.lots.models import Lot
+from procure.lots.rules import LotStatus
 
 
 def visible_enquiries(actor: Actor) -> Select[Enquiry]:
@@ -80,6 +89,30 @@ async def list_enquiries(
     if status is not None:
         statement = statement.where(Enquiry.status == status)
     return lot, (await db.scalars(after(statement, Enquiry.asked_at, Enquiry.id, paging))).all()
+
+
+async def offer(db: AsyncSession, actor: Actor, lot_id: UUID) -> OfferView:
+    """Whether the lot's closing may be moved for late answers, to when, and for which: once, while it is open. Nothing is moved by it."""
+    lot = await lots.find_own_lot(db, actor, lot_id)
+    now = await clock.now(db)
+    late: list[rules.Late] = []
+    if lot_rules.status_at(lot.status, lot.closes_at, now) is LotStatus.PUBLISHED and lot.extended_at is None:
+        # What its asker alone was told informs no bid.
+        public_at = func.coalesce(Enquiry.published_at, Enquiry.answered_at)
+        asked = select(Enquiry.id, public_at).where(Enquiry.lot_id == lot.id, Enquiry.status != EnquiryStatus.REPLIED)
+        rows = (await db.execute(asked.order_by(Enquiry.asked_at, Enquiry.id))).all()
+        late = [
+            rules.Late(id_, at) for id_, at in rows if rules.is_late(at, lot.enquiries_close_at, lot.closes_at, now)
+        ]
+    closes_at = rules.offered_close(
+        late,
+        enquiries_close_at=lot.enquiries_close_at,
+        closes_at=lot.closes_at,
+        starts_on=lot.starts_on,
+        nation=lot.policy.nation,
+        now=now,
+    )
+    return OfferView(lot.id, closes_at, [LateEnquiry(one.id, one.answered_at) for one in late])
 
 
 async def ask(db: AsyncSession, actor: Actor, lot_id: UUID, data: EnquiryDraft) -> Enquiry:

@@ -255,6 +255,21 @@ def check_open(status: LotStatus, closes_at: datetime, now: datetime) -> None:
         raise LotNotOpen(f"The lot is {current}; it takes bids only while published and before {_instant(closes_at)}.")
 
 
+def check_extension(before: datetime, closes_at: datetime, starts_on: date) -> None:
+    """`closes_at` never moves backwards after publication, and work starts after the lot has closed."""
+    faults = Faults()
+    faults.unless(
+        closes_at > before, "/closes_at", "not-later", f"The lot closes later than {_instant(before)}, or then."
+    )
+    faults.unless(
+        local_day(closes_at) < starts_on,
+        "/closes_at",
+        "starts-before-close",
+        f"Work starts on {starts_on}, after that.",
+    )
+    faults.raise_any(LotInvalid)
+
+
 def check_enquiries_open(status: LotStatus, enquiries_close_at: datetime, now: datetime) -> None:
     if status is not LotStatus.PUBLISHED or now >= enquiries_close_at:
         raise LotNotOpen(f"Suppliers may ask while the lot is published and before {_instant(enquiries_close_at)}.")

@@ -99,6 +99,7 @@ BUYERS_ACTS = (
     "reviseLot",
     "recordLotNotice",
     "publishLot",
+    "extendLot",
     "openLot",
     "setPanel",
     "declareInterests",
@@ -259,6 +260,7 @@ async def _ending(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> li
         ),
         Act("endWithoutAward", [mine, [another, evaluating, none_live]]),
         Act("cancelLot", [mine, [another, cancellable]]),
+        Act("extendLot", [mine, [another, partial(lot_rules.check_open, lot.status, lot.closes_at, now)]]),
     ]
 
 

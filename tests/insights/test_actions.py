@@ -206,6 +206,7 @@ TOLD = set(BODIES) | {
     "drawUpContract",
     "endMembership",
     "lockScores",
+    "publishEnquiry",
     "publishLot",
     "withdrawBid",
 }

@@ -99,7 +99,6 @@ BUYERS_ACTS = (
     "reviseLot",
     "recordLotNotice",
     "publishLot",
-    "extendLot",
     "openLot",
     "setPanel",
     "declareInterests",
@@ -110,6 +109,7 @@ BUYERS_ACTS = (
     "recommendAward",
     "endWithoutAward",
     "cancelLot",
+    "extendLot",
 )
 
 

@@ -26,6 +26,8 @@ from procure.contracts.endings.schemas import Completion
 from procure.contracts.iterations.schemas import Iteration
 from procure.contracts.models import Contract, ContractDeliverable
 from procure.contracts.rules import NextStep
+from procure.enquiries import service as enquiries
+from procure.enquiries.schemas import EnquiryAnswer
 from procure.evaluation import opening
 from procure.evaluation import service as evaluation
 from procure.evaluation.schemas import Declaration, PanelDraft, ScoreSheet
@@ -231,6 +233,11 @@ async def published_lot(
         notice = Notice("2026/S 000-054321", "ocds-h6vhtk-04f1aa", await clock.now(db))
         await lots.record_notice(db, council.officer, lot.id, notice)
     return await lots.publish(db, council.approver, vault, lot.id)
+
+
+async def published_enquiry(db: AsyncSession, officer: Actor, enquiry_id: UUID, answer: str = "Yes.") -> None:
+    await enquiries.answer(db, officer, enquiry_id, EnquiryAnswer(answer))
+    await enquiries.publish(db, officer, enquiry_id)
 
 
 # Bids.

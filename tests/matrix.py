@@ -23,11 +23,12 @@ suspendMembership
     may: its.admin operator
     404: buyer.admin elsewhere.admin rival.admin supplier.admin system
 
-answerEnquiry continueContract draftNextLot drawUpContract recordAwardNotice reviseOutcome setPanel
+answerEnquiry continueContract draftNextLot drawUpContract mergeEnquiry publishEnquiry recordAwardNotice replyToEnquiry
+reviseOutcome setPanel
     may: buyer.officer system
     404: elsewhere.officer
 
-approveAward cancelLot endOutcome endWithoutAward openLot publishLot refuseAward refuseProposal
+approveAward cancelLot endOutcome endWithoutAward extendLot openLot publishLot refuseAward refuseProposal
 withdrawAward
     may: buyer.approver
     404: elsewhere.approver
@@ -67,11 +68,15 @@ exportFinanceContracts exportInvoices exportPayables exportPayments getControlTo
 listPayables listPayments
     may: buyer.auditor,finance elsewhere.auditor,finance rival.bidder,viewer supplier.bidder,viewer system
 
+getExtensionOffer
+    may: buyer.approver,auditor,officer,service_owner,viewer system
+    404: elsewhere.approver,auditor,officer,service_owner,viewer rival.bidder,viewer supplier.bidder,viewer
+
 getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-confirmRegistration getAward getCheckpoint getCheckpointTimestamp getCpvCode getJournalKey getLiveness getLot getLotChoices
+confirmRegistration getAward getCheckpoint getCheckpointTimestamp getCpvCode getEnquiry getJournalKey getLiveness getLot getLotChoices
 getLotTimeline getMeasureCatalogue getOutcome getOutcomeTimeline getPolicy getProposal getReadiness getSeal getTerms getTime getTokenKeys
 getTokenMetadata getVersion listAwardActions listAwards listBands listChanges listCheckpoints listEnquiries
 listEnquiryActions listLotActions listLots listObservations listOutcomeActions listOutcomes listPlatformLimits

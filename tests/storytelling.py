@@ -340,8 +340,17 @@ async def lot(story: Story) -> str:
     enquiry = await story.play("askEnquiry", story.bidder, **place)
     await story.play("listEnquiryActions", council.officer, enquiry_id=enquiry["id"])
     await story.play("listTasks", council.officer)
-    await story.play("answerEnquiry", council.officer, enquiry_id=enquiry["id"])
+    about = {"enquiry_id": enquiry["id"]}
+    await story.play("answerEnquiry", council.officer, **about)
+    await story.play("getEnquiry", council.officer, **about)
+    await story.play("publishEnquiry", council.officer, **about)
+    again, private = [await story.play("askEnquiry", story.bidder, **place) for _ in range(2)]
+    story.let(story.example("mergeEnquiry")["into_id"], enquiry["id"])
+    await story.play("mergeEnquiry", council.officer, enquiry_id=again["id"])
+    await story.play("replyToEnquiry", council.officer, enquiry_id=private["id"])
     await story.play("listEnquiries", **place)
+    await story.play("getExtensionOffer", council.approver, **place)
+    await story.play("extendLot", council.approver, **place)
     return str(made["id"])
 
 

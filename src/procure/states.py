@@ -7,6 +7,7 @@ from typing import Any
 from procure.awards import rules as awards
 from procure.bids import rules as bids
 from procure.contracts import rules as contracts
+from procure.enquiries import rules as enquiries
 from procure.finance import rules as finance
 from procure.identity import rules as identity
 from procure.lots import rules as lots
@@ -32,6 +33,7 @@ NOUNS: list[tuple[str, Mapping[Any, frozenset[Any]], str]] = [
         bids.NEXT,
         "A bid is `lapsed` when its lot ended or its validity is over (`bids.rules.status_at`).",
     ),
+    ("Enquiry", enquiries.NEXT, "An unanswered enquiry blocks nothing when the lot closes."),
     ("Award", awards.NEXT, ""),
     ("Contract", contracts.NEXT, "A pending contract is `lapsed` once it can't be signed any more."),
     ("Deliverable", contracts.DELIVERABLE_NEXT, ""),

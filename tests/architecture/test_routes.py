@@ -134,6 +134,10 @@ WITHOUT_KEY = {
         "approveProposal",
         "askEnquiry",
         "cancelLot",
+        "extendLot",
+        "mergeEnquiry",
+        "publishEnquiry",
+        "replyToEnquiry",
         "changeNextStep",
     ),
     *("completeContract", "concludeEvaluation", "continueContract", "declareInterests", "draftLot", "draftNextLot"),
@@ -190,7 +194,9 @@ ON_SIGHT = {
     "approveProposal": "proposal",
     "approveAward": "award",
     "decideDeliverable": "deliverable",
+    "extendLot": "lot",
     "openLot": "lot",
+    "publishEnquiry": "enquiry",
     "publishLot": "lot",
     "reviseLot": "lot",
     "reviseOutcome": "outcome",
@@ -219,6 +225,7 @@ UNTAGGED = {
     *("getControlTotals", "getLiveness", "getReadiness", "getTime", "getToken", "getTokenKeys", "getTokenMetadata"),
     *("getMe", "getVersion", "introspectToken", "moveSandboxClock", "openLot", "revokeToken", "testWebhook"),
     "getLotChecks",
+    "getExtensionOffer",
     *("getBidTimeline", "getContractTimeline", "getLotTimeline", "getOutcomeTimeline"),
     *("getJournalKey", "listChanges", "listCheckpoints", "proveConsistency", "proveInclusion"),
     *("confirmRegistration", "registerSupplier"),
@@ -232,7 +239,7 @@ def test_who_approves_or_edits_says_what_was_seen(handlers: list[tuple[str, HTTP
     assert {str(handler.operation_id) for handler, use in uses.items() if use.resource is None} == WITHOUT_SIGHT
     assert all(use.is_required for handler, use in uses.items() if "PATCH" in handler.http_methods)
     named = {use.resource for use in uses.values()} - {None}
-    assert named - conditions.READS.keys() == {"client", "enquiry", "invitation", "key", "membership", "secret"}, (
+    assert named - conditions.READS.keys() == {"client", "invitation", "key", "membership", "secret"}, (
         "which only lists show"
     )
 

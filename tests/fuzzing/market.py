@@ -35,7 +35,7 @@ from procure.contracts.iterations import service as iterations
 from procure.contracts.iterations.schemas import Iteration
 from procure.contracts.models import Contract
 from procure.enquiries import service as enquiries
-from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft
+from procure.enquiries.schemas import EnquiryDraft
 from procure.evaluation import opening
 from procure.evaluation import service as evaluation
 from procure.evaluation.schemas import PanelDraft, ScoreSheet
@@ -187,7 +187,7 @@ async def beginning(at: Market, passer_by: Actor) -> None:
     published = [await build.published_lot(db, buyer, at.vault) for _ in range(2)]
     await at.bid_on(published[0])
     asked = [await enquiries.ask(db, passer_by, published[0].id, EnquiryDraft("May we come?")) for _ in range(2)]
-    await enquiries.answer(db, buyer.officer, asked[1].id, EnquiryAnswer("Yes."))
+    await build.published_enquiry(db, buyer.officer, asked[1].id)
     await at.show(drafted, active, proposed, *drafts, *published, *asked)
 
 

@@ -34,6 +34,7 @@ from build import (
     operator,
     outcome_document,
     panel_document,
+    published_enquiry,
     recommended_award,
     score_document,
     scored_lot,
@@ -60,7 +61,8 @@ from procure.contracts.models import Contract, ContractDeliverable
 from procure.contracts.rules import NextStep
 from procure.enquiries import service as enquiries
 from procure.enquiries.models import Enquiry
-from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft
+from procure.enquiries.rules import Ground
+from procure.enquiries.schemas import EnquiryAnswer, EnquiryDraft, EnquiryReply
 from procure.evaluation import opening
 from procure.evaluation import service as evaluation
 from procure.evaluation.models import PanelMember
@@ -253,8 +255,14 @@ async def from_need_to_bids(at: Scene) -> AsyncGenerator[str]:
         await submitted_bid(db, lot, await supplier(db, name), at.vault, total=total)
     asked = await enquiries.ask(db, at.people["supplier who did not bid"], lot.id, EnquiryDraft("May we come?"))
     answered = await enquiries.ask(db, at.people["supplier who did not bid"], lot.id, EnquiryDraft("On a Monday?"))
-    await enquiries.answer(db, buyer.officer, answered.id, EnquiryAnswer("Yes."))
-    await at.show(lot, asked, answered, only=True)
+    drafted, replied = [
+        await enquiries.ask(db, at.people["supplier who did not bid"], lot.id, EnquiryDraft("By post?")) for _ in "12"
+    ]
+    await published_enquiry(db, buyer.officer, answered.id)
+    for one in (drafted, replied):
+        await enquiries.answer(db, buyer.officer, one.id, EnquiryAnswer("No."))
+    await enquiries.reply(db, buyer.officer, replied.id, EnquiryReply("No.", Ground.ABOUT_ASKER, "It says so.", False))
+    await at.show(lot, asked, answered, drafted, replied, only=True)
     yield "lot published"
     async with at.aside():
         bid = (await db.scalars(select(Bid).where(Bid.lot_id == lot.id))).first()
@@ -626,6 +634,15 @@ async def _payment(sent: Sent) -> Any:
     return {"invoice_id": str(sent.id), "amount": _money(Decimal("0.01")), "paid_on": await sent.today()}
 
 
+async def _merge(sent: Sent) -> Any:
+    other = select(Enquiry.id).where(Enquiry.id != sent.id).order_by(Enquiry.published_at, Enquiry.id)
+    return {"into_id": str(await sent.at.db.scalar(other) or new_id())}
+
+
+async def _extend(sent: Sent) -> Any:
+    return {"closes_at": ((await sent.lot()).closes_at + timedelta(minutes=1)).isoformat(), **REASON}
+
+
 async def _key(_: Sent) -> Any:
     return {"jwk": ECKey.generate_key("P-256").as_dict(private=False)}
 
@@ -646,6 +663,8 @@ BODIES: dict[str, Body] = {
     "answerEnquiry": _always({"answer": "Yes."}),
     "askEnquiry": _always({"question": "Which system is it?"}),
     "cancelLot": _always({"reason_code": "need_changed", **REASON}),
+    "mergeEnquiry": _merge,
+    "replyToEnquiry": _always(EnquiryReply.EXAMPLE),
     "changeNextStep": _next_step,
     "completeContract": _complete,
     "continueContract": _iteration,
@@ -655,6 +674,7 @@ BODIES: dict[str, Body] = {
     "draftLot": _draft_lot,
     "endOutcome": _always({"status": "abandoned", **REASON}),
     "endWithoutAward": _always(REASON),
+    "extendLot": _extend,
     "giveRetrospective": _always({"learned": "One letter is enough."}),
     "makeProposal": _always({"kind": "envelope", "amount": _money(Decimal(999_999)), **REASON}),
     "observeMeasure": _observe,

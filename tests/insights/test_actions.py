@@ -106,7 +106,6 @@ LATER = {
 #: Acts that always wait when they are allowed; the others may also be taken again, or at any time.
 NEXT = {
     "activateOutcome",
-    "answerEnquiry",
     "approveAward",
     "approveProposal",
     "completeContract",
@@ -116,6 +115,7 @@ NEXT = {
     "drawUpContract",
     "lockScores",
     "openLot",
+    "publishEnquiry",
     "publishLot",
     "recommendAward",
     "recordPayment",
@@ -208,6 +208,7 @@ TOLD = set(BODIES) | {
     "drawUpContract",
     "endMembership",
     "lockScores",
+    "publishEnquiry",
     "publishLot",
     "withdrawBid",
 }

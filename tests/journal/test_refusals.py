@@ -80,6 +80,16 @@ async def publish_alone(scene: Scene) -> httpx.Response:
     return await scene.world.call.post(scene.twice, f"/v1/lots/{lot.id}/publish")
 
 
+async def extend_alone(scene: Scene) -> httpx.Response:
+    async with scene.world.sessions() as db:
+        lot = await db.get_one(Lot, scene.lot.id)
+        assert scene.twice.person_id
+        lot.prepared_by = [scene.twice.person_id]
+        await db.commit()
+    later = {"closes_at": (scene.lot.closes_at + timedelta(minutes=1)).isoformat(), "reason": "It was asked for."}
+    return await scene.world.call.post(scene.twice, f"/v1/lots/{lot.id}/extend", later)
+
+
 async def read_bids_unseated(scene: Scene) -> httpx.Response:
     return await scene.world.call.get(scene.buyer.designer, f"/v1/lots/{scene.lot.id}/bids")
 
@@ -89,6 +99,7 @@ AT_ONCE: dict[str, Attempt] = {
     "lot.open": open_early,
     "lot.change_dates": move_a_date,
     "lot.publish": publish_alone,
+    "lot.extend": extend_alone,
     "bids.read": read_bids_unseated,
 }
 

@@ -322,7 +322,8 @@ async def test_a_small_lot_from_the_outcome_to_the_last_payment(town: Town) -> N
     assert lot["band"] == "small"
     asked = await town.steady.make(f"{path}/enquiries", {"question": "May the changes be a neighbour's?"})
     assert "supplier" not in str(await town.read(f"{path}/enquiries")).lower()
-    await town.officer.do(f"/v1/enquiries/{asked['id']}/answer", {"answer": "Ten of them at most."})
+    await town.officer.put(f"/v1/enquiries/{asked['id']}/answer", {"answer": "Ten of them at most."})
+    await town.officer.do(f"/v1/enquiries/{asked['id']}/publish")
     assert (await town.read(f"{path}/enquiries"))["items"][0]["answer"] == "Ten of them at most."
 
     bids = await bids_in(town, lot)

@@ -32,7 +32,8 @@ async def _ask_and_answer(scene: Scene, published: Document) -> None:
     path = f"/v1/lots/{published['id']}/enquiries"
     asked = await scene.api.post(asker, path, question)
     answer = {"answer": "Made up: yes, it is linked from the brief."}
-    await scene.api.post(scene.council.officer, f"/v1/enquiries/{asked['id']}/answer", answer)
+    await scene.api.put(scene.council.officer, f"/v1/enquiries/{asked['id']}/answer", answer)
+    await scene.api.post(scene.council.officer, f"/v1/enquiries/{asked['id']}/publish")
 
 
 async def _submit(scene: Scene, published: Document, lot: LotPlan, bid: BidPlan) -> str:

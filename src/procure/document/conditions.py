@@ -18,6 +18,7 @@ READS = {
     "bid": "getBid",
     "contract": "getContract",
     "deliverable": "getDeliverable",
+    "enquiry": "getEnquiry",
     "lot": "getLot",
     "organisation": "getOrganisation",
     "outcome": "getOutcome",

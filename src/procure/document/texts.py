@@ -24,7 +24,10 @@ TAGS = [
     ("Outcomes", "The change a buyer wants, its measures, and what is committed to it."),
     ("Actions", "What you may do with a resource now, and why not the rest; what waits for you."),
     ("Lots", "Short competitions under an outcome."),
-    ("Enquiries", "Questions before a lot closes; answers for everybody, the asker for nobody."),
+    (
+        "Enquiries",
+        "Questions before a lot closes: private until they are published with their answers; the asker is told to nobody.",
+    ),
     ("Bids", "Sealed until the lot's opening."),
     ("Evaluation", "Opening, panel, scores, consensus, ranking."),
     ("Awards", "Recommended by one person, approved by another, signed after the standstill."),

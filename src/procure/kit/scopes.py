@@ -34,6 +34,7 @@ class Scope(StrEnum):
     CONTRACTS_SIGN = "contracts:sign"
     ENQUIRIES_ANSWER = "enquiries:answer"
     ENQUIRIES_ASK = "enquiries:ask"
+    ENQUIRIES_READ = "enquiries:read"
     EVALUATIONS_MANAGE = "evaluations:manage"
     EVALUATIONS_READ = "evaluations:read"
     EVALUATIONS_SCORE = "evaluations:score"
@@ -63,6 +64,7 @@ _READS = {
     Scope.AWARDS_READ,
     Scope.BIDS_READ,
     Scope.CONTRACTS_READ,
+    Scope.ENQUIRIES_READ,
     Scope.LOTS_READ,
     Scope.ORGANISATIONS_READ,
     Scope.OUTCOMES_READ,
@@ -131,6 +133,7 @@ _OWN: dict[Role, frozenset[Scope]] = {
             Scope.CONTRACTS_ACCEPT,
             Scope.CONTRACTS_COMPLETE,
             Scope.CONTRACTS_READ,
+            Scope.ENQUIRIES_READ,
             Scope.LOTS_READ,
             Scope.LOTS_WRITE,
             Scope.OUTCOMES_OBSERVE,

@@ -12,12 +12,13 @@ from procure.kit.http import ApiRequest, AsSeen, Caller, Db, encoded, paging_of,
 from procure.kit.paging import LIMIT_DEFAULT, Cursor, Limit, Page
 from procure.kit.problems import problems
 from procure.kit.scopes import Scope
-from procure.lots import projections, service
+from procure.lots import extending, projections, service
 from procure.lots.errors import (
     LotInvalid,
     LotNotCancellable,
     LotNotDraft,
     LotNotFound,
+    LotNotOpen,
     NoticeMissing,
     WindowTooShort,
 )
@@ -25,6 +26,7 @@ from procure.lots.rules import LotStatus, Phase
 from procure.lots.schemas import (
     Cancellation,
     DraftWithdrawal,
+    Extension,
     LotChoices,
     LotCopy,
     LotDraft,
@@ -207,6 +209,27 @@ class LotController(Controller):
     ) -> LotView:
         """Take a draft back. Nobody has seen it yet, so no second person is needed; it ends `cancelled`."""
         lot = await service.withdraw(db, actor, lot_id, data.reason, seen=seen)
+        return LotView.of(lot, await clock.now(db))
+
+    @post(
+        "/{lot_id:uuid}/extend",
+        operation_id="extendLot",
+        summary="Move a lot's closing later",
+        status_code=200,
+        responses=problems(LotNotFound, PersonNeeded, SamePerson, LotNotOpen, LotInvalid),
+        **requires(Scope.LOTS_PUBLISH, must_have_seen="lot"),
+    )
+    async def extend(
+        self,
+        db: Db,
+        actor: Caller,
+        vault: NamedDependency[SkipValidation[Opener]],
+        seen: AsSeen,
+        lot_id: FromPath[UUID],
+        data: JSONBody[Extension],
+    ) -> LotView:
+        """Before it closes, and never earlier: an approver who did not prepare it. Bids stay; enquiries close when they would have."""
+        lot = await extending.extend(db, actor, vault, lot_id, data, seen=seen)
         return LotView.of(lot, await clock.now(db))
 
     @post(

@@ -18,6 +18,7 @@ from procure.kit.fields import (
     Line,
     Markdown,
     Name,
+    Paragraph,
     Reference,
 )
 from procure.lots.models import Criterion, Deliverable, Lot, Place
@@ -121,6 +122,18 @@ class LotPublished(Event, frozen=True, kw_only=True):
             closes_at=lot.closes_at,
             key_id=lot.key_id,
         )
+
+
+class LotExtended(Event, frozen=True, kw_only=True):
+    """An approver moved the closing later: `before` is when it would have been."""
+
+    type: ClassVar[str] = "lot.extended"
+    object_type: ClassVar[str] = "lot"
+    told: ClassVar[tuple[Told, ...]] = (Told.EVERYBODY,)
+
+    before: Instant
+    closes_at: Instant
+    reason: Paragraph
 
 
 class LotMoved(Event, frozen=True, kw_only=True):

@@ -154,6 +154,8 @@ class Lot(Versioned, Base):
     published_at: Mapped[datetime | None]
     #: SHA-256 of the `lot.published` entry's payload, as the journal holds it.
     publication_digest: Mapped[bytes | None]
+    #: When `closes_at` was last moved later.
+    extended_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None]
     #: Of a lot that was cancelled.

@@ -1,7 +1,7 @@
 """A lot's statuses, what may follow what, and the predicates that decide; all over plain values and `now`."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NoReturn
 
@@ -20,7 +20,7 @@ from procure.organisations.rules import Nation
 from procure.outcomes.errors import OutcomeNotActive
 from procure.outcomes.rules import ENDED, OutcomeStatus
 from procure.policy.rules import Policy
-from procure.policy.working_days import ZONE
+from procure.policy.working_days import ZONE, local_day
 
 
 class LotStatus(StrEnum):
@@ -195,6 +195,21 @@ def check_open(status: LotStatus, closes_at: datetime, now: datetime) -> None:
     current = status_at(status, closes_at, now)
     if current is not LotStatus.PUBLISHED:
         raise LotNotOpen(f"The lot is {current}; it takes bids only while published and before {_instant(closes_at)}.")
+
+
+def check_extension(before: datetime, closes_at: datetime, starts_on: date) -> None:
+    """`closes_at` never moves backwards after publication, and work starts after the lot has closed."""
+    faults = Faults()
+    faults.unless(
+        closes_at > before, "/closes_at", "not-later", f"The lot closes later than {_instant(before)}, or then."
+    )
+    faults.unless(
+        local_day(closes_at) < starts_on,
+        "/closes_at",
+        "starts-before-close",
+        f"Work starts on {starts_on}, after that.",
+    )
+    faults.raise_any(LotInvalid)
 
 
 def check_enquiries_open(status: LotStatus, enquiries_close_at: datetime, now: datetime) -> None:

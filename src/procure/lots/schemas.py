@@ -223,6 +223,18 @@ class DraftWithdrawal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Paragraph | None = None
 
 
+class Extension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a lot closes instead, later than it would, and why; published."""
+
+    EXAMPLE: ClassVar[object] = {
+        "closes_at": "2026-12-10T12:00:00Z",
+        "reason": "Two questions were answered on the last day.",
+    }
+
+    closes_at: Instant
+    reason: Paragraph
+
+
 class LotKeyView(msgspec.Struct, frozen=True):
     """The key that bids are sealed to: base64 of the HPKE public key, signed by the platform (docs: sealing)."""
 

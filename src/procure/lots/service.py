@@ -316,7 +316,7 @@ async def publish(db: AsyncSession, actor: Actor, vault: Opener, lot_id: UUID, *
     """Open the lot to everybody: an approver who did not prepare it. Commits its estimate and makes its key."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
     await check_seen(db, seen, lot)
-    _check_other_person(actor, lot, "lot.publish")
+    check_other_person(actor, lot, "lot.publish")
     rules.check_draft(lot.status)
     now = await clock.now(db)
     policy = await policy_for(db, outcome.buyer_id, outcome.tested, now)
@@ -334,7 +334,8 @@ async def publish(db: AsyncSession, actor: Actor, vault: Opener, lot_id: UUID, *
     return lot
 
 
-def _check_other_person(actor: Actor, lot: Lot, act: str) -> None:
+def check_other_person(actor: Actor, lot: Lot, act: str) -> None:
+    """Four eyes, on the record when it is tried."""
     said = "Whoever prepared the lot can't approve it."
     journal.by_another(actor, lot.prepared_by, said, act=act, about=lot.id, audience=auditors(lot.buyer_id))
 
@@ -369,7 +370,7 @@ async def cancel(
     """End the lot without a contract: an approver, any time before signature. Its commitment returns to the envelope."""
     outcome, lot = await lock_with_outcome(db, actor, lot_id)
     await check_seen(db, seen, lot)
-    _check_other_person(actor, lot, "lot.cancel")
+    check_other_person(actor, lot, "lot.cancel")
     rules.check_cancellable(lot.status)
     rules.check_cancel_reason(rules.status_at(lot.status, lot.closes_at, await clock.now(db)), code)
     await _end(db, outcome, lot, LotStatus.CANCELLED, reason)

@@ -11,7 +11,7 @@ from procure.kit.fields import Instant
 class ClockMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Move the clock to an instant, at or after the present one."""
 
-    EXAMPLE: ClassVar[object] = {"to": "2026-12-08T12:00:00Z"}
+    EXAMPLE: ClassVar[object] = {"to": "2026-12-10T12:00:00Z"}
 
     to: Instant
 

@@ -46,7 +46,7 @@ class PrivateLotKey:
 
 
 class Opener(Protocol):
-    """What publishing and opening ask of a vault; on trial (`vault.trial`) nothing is kept and nothing opened."""
+    """What publishing, extending and opening ask of a vault; on trial (`vault.trial`) nothing is kept and nothing opened."""
 
     is_trial: bool
 
@@ -60,6 +60,13 @@ class Opener(Protocol):
 
     async def open_lot(self, lot_id: UUID, key_id: str) -> PrivateLotKey:
         """The private key, from `not_before` on. Raises KeyNotDue, KeyUnknown, KeyUnreadable."""
+        ...
+
+    async def delay(self, lot_id: UUID, key_id: str, not_before: datetime) -> None:
+        """Move `not_before` later, durable on return: call it before the extension commits.
+
+        An earlier moment changes nothing. Raises KeyReleased, KeyUnknown, KeyUnreadable.
+        """
         ...
 
 
@@ -76,12 +83,6 @@ class Vault(Opener, Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """The platform's Ed25519 signature, 64 bytes. Callers start `message` with a label of its purpose."""
-
-    async def delay(self, lot_id: UUID, key_id: str, not_before: datetime) -> None:
-        """Move `not_before` later, durable on return: call it before the extension commits.
-
-        An earlier moment changes nothing. Raises KeyReleased, KeyUnknown, KeyUnreadable.
-        """
 
     async def sweep(self, known: Container[tuple[UUID, str]], older_than: timedelta) -> int:
         """Destroy keys of publications that never committed; the number of them.

@@ -22,5 +22,8 @@ class TrialVault:
         signature = self._vault.sign(statement(lot_id, key_id, SCHEME, public_key))
         return LotKey(lot_id, key_id, SCHEME, public_key, signature)
 
+    async def delay(self, lot_id: UUID, key_id: str, not_before: datetime) -> None:
+        """Nothing is moved on trial."""
+
     async def open_lot(self, lot_id: UUID, key_id: str) -> PrivateLotKey:  # noqa: ARG002 - whichever it is
         raise AssertionError("nothing is opened on trial")

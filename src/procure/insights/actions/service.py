@@ -25,8 +25,9 @@ from procure.contracts import rules as contract_rules
 from procure.contracts import service as contracts
 from procure.enquiries import rules as enquiry_rules
 from procure.enquiries import service as enquiries
-from procure.enquiries.errors import EnquiryNotFound
+from procure.enquiries.errors import EnquiryNotFound, EnquiryNotMergeable
 from procure.enquiries.models import Enquiry
+from procure.enquiries.rules import EnquiryStatus
 from procure.evaluation import rules as evaluation_rules
 from procure.evaluation import service as evaluation
 from procure.evaluation.models import Consensus, Score
@@ -129,6 +130,7 @@ BUYERS_ACTS = (
     "recommendAward",
     "endWithoutAward",
     "cancelLot",
+    "extendLot",
 )
 
 
@@ -258,6 +260,7 @@ async def _ending(db: AsyncSession, actor: Actor, lot: Lot, now: datetime) -> li
         ),
         Act("endWithoutAward", [mine, [another, evaluating, none_live]]),
         Act("cancelLot", [mine, [another, cancellable]]),
+        Act("extendLot", [mine, [another, partial(lot_rules.check_open, lot.status, lot.closes_at, now)]]),
     ]
 
 
@@ -276,14 +279,24 @@ def _check_some_bid(
 
 
 async def of_enquiry(db: AsyncSession, actor: Actor, enquiry_id: UUID) -> list[Act]:
-    enquiry = await db.scalar(enquiries.visible_enquiries(actor).where(Enquiry.id == enquiry_id))
-    if enquiry is None:
-        raise EnquiryNotFound
-    lot = await lots.find_lot(db, actor, enquiry.lot_id)
+    enquiry, lot = await enquiries.find_enquiry(db, actor, enquiry_id)
     is_open = partial(lot_rules.check_open, lot.status, lot.closes_at, await clock.now(db))
-    unanswered = partial(enquiry_rules.check_unanswered, enquiry.answered_at)
     mine = own(lot.buyer_id == actor.buyer_id, EnquiryNotFound)
-    return [Act("answerEnquiry", [mine, [is_open, unanswered]])]
+    drafted = partial(enquiry_rules.check_drafted, enquiry.answer)
+
+    def may_become(status: EnquiryStatus) -> Condition:
+        return partial(enquiry_rules.check_next, enquiry.status, status)
+
+    published = select(Enquiry.id).where(
+        Enquiry.lot_id == lot.id, Enquiry.id != enquiry.id, Enquiry.published_at.is_not(None)
+    )
+    has_other = partial(_check, await db.scalar(published.limit(1)) is not None, EnquiryNotMergeable)
+    return [
+        Act("answerEnquiry", [mine, [is_open], [partial(enquiry_rules.check_draftable, enquiry.status)]]),
+        Act("publishEnquiry", [mine, [is_open], [may_become(EnquiryStatus.PUBLISHED)], [drafted]]),
+        Act("mergeEnquiry", [mine, [is_open], [may_become(EnquiryStatus.MERGED)], [has_other]]),
+        Act("replyToEnquiry", [mine, [is_open], [may_become(EnquiryStatus.REPLIED)]]),
+    ]
 
 
 async def of_bid(db: AsyncSession, actor: Actor, bid_id: UUID) -> list[Act]:

@@ -33,6 +33,7 @@ from procure.bids.models import Bid, LotSeal
 from procure.contracts.models import Contract, ContractDeliverable, Signature, Submission, status_now
 from procure.contracts.rules import ContractStatus, DeliverableStatus, NextStep, Side
 from procure.enquiries.models import Enquiry
+from procure.enquiries.rules import EnquiryStatus
 from procure.evaluation.models import OpeningApproval, PanelMember, RankedBid
 from procure.evaluation.rules import APPROVAL_HOLDS
 from procure.finance.models import Invoice, Order
@@ -209,11 +210,21 @@ def _publish_lot(actor: Actor) -> Selected | None:
     return drafts.where(_not_among(actor, Lot.prepared_by))
 
 
+def _enquiry(actor: Actor, operation: str) -> Selected:
+    """Due when enquiries close, and overdue from then until the lot does."""
+    found = _task(operation, "enquiries", Enquiry.id, Lot.reference, Lot.title, due_at=Lot.enquiries_close_at)
+    is_open = lot_status_now() == LotStatus.PUBLISHED.value
+    return found.join(Lot, Lot.id == Enquiry.lot_id).where(Lot.buyer_id == actor.buyer_id, is_open)
+
+
 def _answer_enquiry(actor: Actor) -> Selected:
-    found = _task("answerEnquiry", "enquiries", Enquiry.id, Lot.reference, Lot.title, due_at=Lot.closes_at)
-    return found.join(Lot, Lot.id == Enquiry.lot_id).where(
-        Lot.buyer_id == actor.buyer_id, Enquiry.answered_at.is_(None), lot_status_now() == LotStatus.PUBLISHED.value
-    )
+    unanswered = Enquiry.status == EnquiryStatus.UNANSWERED
+    return _enquiry(actor, "answerEnquiry").where(unanswered, Enquiry.answer.is_(None))
+
+
+def _publish_enquiry(actor: Actor) -> Selected:
+    left = Enquiry.status.in_((EnquiryStatus.UNANSWERED, EnquiryStatus.REPLIED))
+    return _enquiry(actor, "publishEnquiry").where(left, Enquiry.answer.is_not(None))
 
 
 # Opening and evaluation.
@@ -466,6 +477,7 @@ _FINDERS: tuple[tuple[Scope, Callable[[Actor], Selected | None]], ...] = (
     (Scope.LOTS_WRITE, _record_lot_notice),
     (Scope.LOTS_PUBLISH, _publish_lot),
     (Scope.ENQUIRIES_ANSWER, _answer_enquiry),
+    (Scope.ENQUIRIES_ANSWER, _publish_enquiry),
     (Scope.BIDS_OPEN, _open_lot),
     (Scope.EVALUATIONS_MANAGE, _set_panel),
     (Scope.EVALUATIONS_SCORE, _declare_interests),

@@ -12,7 +12,7 @@ from procure.journal.lists import VISIBLE, reached, seer
 from procure.kit.actor import Actor
 
 #: A thing and what belongs to it, as entries name them. A lot's bids are gone through once their hold has ended: how long the reply
-#: takes would count them before.
+#: takes would count them before. So it would the enquiries that are not published: they are gone through for asker and buyer alone.
 _OUTCOME = """
 SELECT 'outcome' AS kind, CAST(:id AS uuid) AS about
 UNION ALL SELECT 'proposal', id FROM outcome_proposals WHERE outcome_id = :id
@@ -22,7 +22,9 @@ UNION ALL SELECT 'contract', contracts.id FROM contracts JOIN lots ON lots.id = 
 _LOT = """
 SELECT 'lot' AS kind, CAST(:id AS uuid) AS about
 UNION ALL SELECT 'lot_seal', CAST(:id AS uuid)
-UNION ALL SELECT 'enquiry', id FROM enquiries WHERE lot_id = :id
+UNION ALL SELECT 'enquiry', id FROM enquiries WHERE lot_id = :id AND published_at IS NOT NULL
+UNION ALL SELECT 'enquiry', id FROM enquiries WHERE lot_id = :id AND published_at IS NULL AND (supplier_id = CAST(:organisation AS uuid)
+  OR EXISTS (SELECT FROM lots WHERE lots.id = lot_id AND buyer_id = CAST(:organisation AS uuid)))
 UNION ALL SELECT 'bid', id FROM bids WHERE lot_id = :id AND EXISTS (SELECT FROM journal_hold_ends WHERE hold = :id)
 UNION ALL SELECT 'award', id FROM awards WHERE lot_id = :id
 UNION ALL SELECT 'contract', id FROM contracts WHERE lot_id = :id"""

@@ -68,18 +68,22 @@ exportFinanceContracts exportInvoices exportPayables exportPayments getControlTo
 listPayables listPayments
     may: buyer.auditor,finance elsewhere.auditor,finance rival.bidder,viewer supplier.bidder,viewer system
 
+getEnquiry listEnquiryActions
+    may: buyer.approver,auditor,officer,service_owner supplier.bidder,viewer system
+    404: buyer.admin,evaluator,finance elsewhere.* supplier.admin rival.* operator nobody
+
 getExtensionOffer
-    may: buyer.approver,auditor,officer,service_owner,viewer system
-    404: elsewhere.approver,auditor,officer,service_owner,viewer rival.bidder,viewer supplier.bidder,viewer
+    may: buyer.approver,auditor,officer,service_owner system
+    404: elsewhere.approver,auditor,officer,service_owner rival.bidder,viewer supplier.bidder,viewer
 
 getAssessment
     may: supplier.bidder,viewer
     404: buyer.approver,auditor,officer elsewhere.approver,auditor,officer rival.bidder,viewer system
 
-confirmRegistration getAward getCheckpoint getCheckpointTimestamp getCpvCode getEnquiry getJournalKey getLiveness getLot getLotChoices
+confirmRegistration getAward getCheckpoint getCheckpointTimestamp getCpvCode getJournalKey getLiveness getLot getLotChoices
 getLotTimeline getMeasureCatalogue getOutcome getOutcomeTimeline getPolicy getProposal getReadiness getSeal getTerms getTime getTokenKeys
 getTokenMetadata getVersion listAwardActions listAwards listBands listChanges listCheckpoints listEnquiries
-listEnquiryActions listLotActions listLots listObservations listOutcomeActions listOutcomes listPlatformLimits
+listLotActions listLots listObservations listOutcomeActions listOutcomes listPlatformLimits
 listPolicyVersions listProposals listSiblings listTerms listVatRates proveConsistency registerAwards registerContracts registerLots
 registerOutcomes registerSupplier searchCpv streamChanges
     may: everyone

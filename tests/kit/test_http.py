@@ -168,7 +168,11 @@ async def test_a_parameter_of_the_wrong_form_is_named(anyone: httpx.AsyncClient,
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1/lots/%00", "/v1/lots/%ff", "/v1/lots/..%2f..%2fetc%2fpasswd", "/" + "a/" * 500, "/v1/lots/%F0%28%8C%28"],
+    [
+        *("/v1/lots/%00", "/v1/lots/%ff", "/v1/lots/..%2f..%2fetc%2fpasswd", "/" + "a/" * 500, "/v1/lots/%F0%28%8C%28"),
+        *("/v1/policy/terms/%00", "/v1/policy/terms/a%00b", f"/v1/contracts/{NOBODYS}/deliverables/%00"),
+        *(f"/v1/journal/entries/{10**20}/proof", f"/v1/journal/checkpoints/{2**63}/timestamp"),
+    ],
 )
 async def test_no_path_is_more_than_not_found(anyone: httpx.AsyncClient, path: str) -> None:
     problem(await anyone.get(path), 404, "not-found")

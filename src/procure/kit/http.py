@@ -11,7 +11,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod, ParamType, ScopeType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.params import ParameterKwarg
 from litestar.response.base import ASGIResponse
@@ -45,6 +45,8 @@ from procure.kit.trial import PARAMETER, Trial
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Authenticate = Callable[[Connection], Awaitable[Actor]]
+#: Numbers that JSON holds exactly (RFC 8259, section 6).
+NUMBER_MAX = 2**53 - 1
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -155,6 +157,7 @@ async def authorise(request: Request[Any, Any, Any]) -> None:
     state["is_confidential"], state["rate"] = bool(handler.opt.get("confidential")), handler.opt.get("rate")
     state["kept_s"] = handler.opt.get("kept_s", 0)
     state["choosing"], state["signing_on"] = handler.opt.get("choosing", False), handler.opt.get("signing_on", False)
+    refuse_out_of_reach(request)
     refuse_unknown_parameters(request, handler)
     scope: Permission | None = handler.opt.get("scope")
     if scope is None and not handler.opt.get("known") and not _has_token(request, handler):
@@ -295,6 +298,14 @@ def _has_token(request: Request[Any, Any, Any], handler: BaseRouteHandler) -> bo
 def _honours_token(handler: BaseRouteHandler) -> bool:
     """Public operations do; assets and the document belong to nobody, and the token endpoint has credentials of its own."""
     return bool(handler.opt.get("public")) and not handler.opt.get("own_credentials")
+
+
+def refuse_out_of_reach(connection: Connection) -> None:
+    """No text of ours has a NUL, and no number is beyond those that JSON holds exactly: a path that names one names nothing."""
+    value: Any
+    for value in connection.scope["path_params"].values():
+        if (isinstance(value, int) and abs(value) > NUMBER_MAX) or (isinstance(value, str) and "\0" in value):
+            raise NotFoundException
 
 
 def refuse_unknown_parameters(connection: Connection, handler: BaseRouteHandler) -> None:

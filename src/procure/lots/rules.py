@@ -201,7 +201,10 @@ def check_extension(before: datetime, closes_at: datetime, starts_on: date) -> N
     """`closes_at` never moves backwards after publication, and work starts after the lot has closed."""
     faults = Faults()
     faults.unless(
-        closes_at > before, "/closes_at", "not-later", f"The lot closes later than {_instant(before)}, or then."
+        closes_at > before,
+        "/closes_at",
+        "not-later",
+        f"The lot closes at {_instant(before)}; that may become later, never earlier.",
     )
     faults.unless(
         local_day(closes_at) < starts_on,

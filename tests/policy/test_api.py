@@ -193,6 +193,14 @@ async def test_every_fault_of_a_band_is_told_at_once(db: AsyncSession, call: Cal
     }
 
 
+async def test_a_buyers_limits_of_a_day_that_is_over_are_told_so_beside_their_other_faults(
+    db: AsyncSession, call: Call
+) -> None:
+    own = {"valid_from": "2000-01-01", "source": SOURCE, "reason": "So be it.", "limits": {"deliverables_max": 99}}
+    refused = problem(await call.post((await council(db)).approver, "/v1/policy/versions", own), 422, "policy-invalid")
+    assert {one["pointer"] for one in refused["errors"]} == {"/valid_from", "/limits/deliverables_max"}
+
+
 async def test_a_threshold_that_changes_on_the_first_of_january_leaves_what_was_published_the_day_before(
     db: AsyncSession, call: Call, vault: FileKeyring
 ) -> None:

@@ -357,8 +357,9 @@ async def record_version(db: AsyncSession, actor: Actor, data: PolicyVersionDraf
     require_person(actor)
     buyer = await db.get_one(Organisation, actor.organisation_id)
     jurisdiction, own = jurisdiction_of(Nation(buyer.nation)), values_of(data.limits)
-    faults = await _faults(db, data.valid_from)
-    rules.check_own(faults, own, (await _limits(db, data.valid_from, jurisdiction, None)).whole)
+    faults, today = await _faults(db, data.valid_from), local_day(await clock.now(db))
+    # A day that is over is a fault by itself: what is wrong beside it is told by the limits of today.
+    rules.check_own(faults, own, (await _limits(db, max(data.valid_from, today), jurisdiction, None)).whole)
     faults.raise_any(PolicyInvalid)
     row = PolicyVersion(
         id=new_id(),

@@ -20,7 +20,7 @@ async def test_codes_are_searched_and_kept_by_whoever_likes(call: Call) -> None:
         refused = await call.get(None, path)
         problem(refused, 404, "cpv-not-found")
         assert refused.headers["cache-control"] == "no-store"
-    for query in ("under=72", "limit=0", "limit=201", f"q={'x' * 101}"):
+    for query in ("under=72", "limit=0", "limit=201", f"q={'x' * 101}", "q=%00", "q=%C2%84"):
         problem(await call.get(None, f"/v1/cpv?{query}"), 400, "parameters-invalid")
 
 

@@ -17,7 +17,12 @@ KEPT_S = 24 * 60 * 60
 LIMIT_DEFAULT = 20
 
 TextAsked = Annotated[
-    str, QueryParameter(max_length=100, description="Words of a name or their beginnings, or the beginning of a code.")
+    str,
+    QueryParameter(
+        pattern=r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$",  # no control characters, as in every text
+        max_length=100,
+        description="Words of a name or their beginnings, or the beginning of a code.",
+    ),
 ]
 CodeAsked = Annotated[
     str | None,

@@ -88,6 +88,13 @@ def process(place: Place, *command: str) -> Iterator[subprocess.Popen[bytes]]:
             running.wait(30)
 
 
+async def waited(is_so: Callable[[], bool]) -> None:
+    """Until it is so, or nobody needs to wait for it any more: what comes of that is judged at the end."""
+    until = time.monotonic() + HEARD_WITHIN_S
+    while not is_so() and time.monotonic() < until:  # noqa: ASYNC110 - other processes tell
+        await asyncio.sleep(0.2)
+
+
 async def write(place: Place, written: Written, until: float, pace_s: float, chance: random.Random, bell: Bell) -> None:
     while time.monotonic() < until:
         began = time.monotonic()
@@ -161,9 +168,7 @@ async def feed(place: Place, rounds: int, rate: float) -> dict[str, Any]:
         pace_s = WRITERS / rate * (1 - ABORTED)
         chances = [random.Random(f"{round_} {n}") for n in range(WRITERS)]
         await asyncio.gather(*(write(place, written, until, pace_s, one, bell) for one in chances))
-    until = time.monotonic() + HEARD_WITHIN_S
-    while written.is_waiting() and time.monotonic() < until:  # noqa: ASYNC110 - other processes tell
-        await asyncio.sleep(0.2)
+    await waited(lambda: not written.is_waiting())
     stop.set()
     killed = await killer
     async with place.sessions() as db:  # whoever waits is woken once more
@@ -199,7 +204,7 @@ def judged(written: Written, killed: int, rounds: int) -> dict[str, Any]:
 
 async def listeners(place: Place, server_pid: int, count: int) -> dict[str, Any]:
     """Many who listen to one process, and what that costs in memory, at first and after a thousand changes."""
-    bell, heard = Bell(place.driver, ENTRIES), [0] * count
+    bell, heard, listening = Bell(place.driver, ENTRIES), [0] * count, [False] * count
     async with place.sessions() as db:
         last = await db.scalar(select(func.max(JournalPosition.position)))
     before = rss_mb(server_pid)
@@ -213,10 +218,11 @@ async def listeners(place: Place, server_pid: int, count: int) -> dict[str, Any]
             line = await reader.readline()
             if not line:
                 return
+            listening[number] = True
             heard[number] += line.startswith(b"event: whistle.whistled")
 
     tasks = [asyncio.create_task(listen(n)) for n in range(count)]
-    await asyncio.sleep(10)
+    await waited(lambda: all(listening))
     opened = rss_mb(server_pid)
     sizes = []
     for _ in range(10):
@@ -228,9 +234,7 @@ async def listeners(place: Place, server_pid: int, count: int) -> dict[str, Any]
             bell.ring()
             await asyncio.sleep(0.2)
         sizes.append(rss_mb(server_pid))
-    until = time.monotonic() + HEARD_WITHIN_S
-    while min(heard) < 1000 and time.monotonic() < until:  # noqa: ASYNC110 - other processes tell
-        await asyncio.sleep(0.5)
+    await waited(lambda: min(heard) >= 1000)
     found = {
         "listeners": count,
         "heard": [min(heard), max(heard)],

@@ -52,6 +52,7 @@ from procure.policy.working_days import local_day
 
 T = TypeVar("T")
 D = TypeVar("D", bound=Dated)
+Rule = BandDraft | VatRateDraft | TermsDraft | PlatformLimitsDraft | PolicyVersionDraft
 
 
 async def policy_for(db: AsyncSession, buyer_id: UUID, estimate_net: Decimal, now: datetime) -> Policy:
@@ -243,13 +244,7 @@ async def record_band(db: AsyncSession, actor: Actor, data: BandDraft) -> BandVe
     rules.check_bands(faults, [*others, new], data.band)
     faults.raise_any(PolicyInvalid)
     row = BandVersion(
-        id=new_id(),
-        jurisdiction=data.jurisdiction,
-        valid_from=data.valid_from,
-        source=data.source.citation,
-        source_url=data.source.url,
-        reason=data.reason,
-        recorded_at=await clock.now(db),
+        **await _dated(db, data, data.jurisdiction),
         band=data.band,
         threshold=new.threshold,
         threshold_central=new.threshold_central,
@@ -273,13 +268,7 @@ async def record_vat_rate(db: AsyncSession, actor: Actor, data: VatRateDraft) ->
     """The standard rate from a day on."""
     (await _faults(db, data.valid_from)).raise_any(PolicyInvalid)
     row = VatRate(
-        id=new_id(),
-        jurisdiction=Jurisdiction.UNITED_KINGDOM,
-        valid_from=data.valid_from,
-        source=data.source.citation,
-        source_url=data.source.url,
-        reason=data.reason,
-        recorded_at=await clock.now(db),
+        **await _dated(db, data, Jurisdiction.UNITED_KINGDOM),
         rate=Decimal(data.rate),
     )
     event = VatRateRecorded(
@@ -297,17 +286,7 @@ async def record_terms(db: AsyncSession, actor: Actor, data: TermsDraft) -> Term
     """A version of the short form from a day on; its name is taken once and for all."""
     (await _faults(db, data.valid_from)).raise_any(PolicyInvalid)
     # One statement, so that of two at once exactly one has the name.
-    values = {
-        "id": new_id(),
-        "jurisdiction": data.jurisdiction,
-        "valid_from": data.valid_from,
-        "source": data.source.citation,
-        "source_url": data.source.url,
-        "reason": data.reason,
-        "recorded_at": await clock.now(db),
-        "version": data.version,
-        "text": data.text,
-    }
+    values = await _dated(db, data, data.jurisdiction) | {"version": data.version, "text": data.text}
     statement = insert(Terms).values(values).on_conflict_do_nothing(index_elements=["version"]).returning(Terms)
     row = await db.scalar(statement)
     if row is None:
@@ -331,14 +310,8 @@ async def record_limits(db: AsyncSession, actor: Actor, data: PlatformLimitsDraf
     rules.check_limits(faults, limits_of(limits))
     faults.raise_any(PolicyInvalid)
     row = PolicyVersion(
-        id=new_id(),
+        **await _dated(db, data, data.jurisdiction),
         organisation_id=None,
-        jurisdiction=data.jurisdiction,
-        valid_from=data.valid_from,
-        source=data.source.citation,
-        source_url=data.source.url,
-        reason=data.reason,
-        recorded_at=await clock.now(db),
         limits=limits,
     )
     event = PlatformLimitsRecorded(
@@ -362,14 +335,8 @@ async def record_version(db: AsyncSession, actor: Actor, data: PolicyVersionDraf
     rules.check_own(faults, own, (await _limits(db, max(data.valid_from, today), jurisdiction, None)).whole)
     faults.raise_any(PolicyInvalid)
     row = PolicyVersion(
-        id=new_id(),
+        **await _dated(db, data, jurisdiction),
         organisation_id=buyer.id,
-        jurisdiction=jurisdiction,
-        valid_from=data.valid_from,
-        source=data.source.citation,
-        source_url=data.source.url,
-        reason=data.reason,
-        recorded_at=await clock.now(db),
         limits=own,
     )
     event = PolicyVersionRecorded(
@@ -388,6 +355,19 @@ async def _faults(db: AsyncSession, valid_from: date) -> Faults:
     faults = Faults()
     rules.check_day(faults, valid_from, local_day(await clock.now(db)))
     return faults
+
+
+async def _dated(db: AsyncSession, data: Rule, jurisdiction: Jurisdiction) -> dict[str, Any]:
+    """The columns that every dated row has."""
+    return {
+        "id": new_id(),
+        "jurisdiction": jurisdiction,
+        "valid_from": data.valid_from,
+        "source": data.source.citation,
+        "source_url": data.source.url,
+        "reason": data.reason,
+        "recorded_at": await clock.now(db),
+    }
 
 
 async def _record(db: AsyncSession, actor: Actor, row: D, event: Event) -> D:
